@@ -1,0 +1,48 @@
+"""Options and fixtures every test shares."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="run the long variants too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--long"):
+        return
+    skip = pytest.mark.skip(reason="long variant: run with --long")
+    for item in items:
+        if "long" in item.keywords:
+            item.add_marker(skip)
+
+
+def pytest_runtest_setup(item):
+    if "gpu" in item.keywords:
+        torch = pytest.importorskip("torch")
+        if not torch.cuda.is_available():
+            pytest.skip("needs a CUDA device")
+
+
+@pytest.fixture(scope="session")
+def extra_data():
+    """Folder of annotated clips whose licence forbids shipping them (CC BY-NC).
+
+    Named by STMASK_EXTRA_DATA, or a folder `shared/data/public` beside the checkout.
+    """
+    named = os.environ.get("STMASK_EXTRA_DATA")
+    folder = Path(named) if named else REPOSITORY.parent / "shared" / "data" / "public"
+    if not (folder / "manifest.json").is_file():
+        pytest.skip("the clips that may not ship are absent; set STMASK_EXTRA_DATA to check them")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def test_data():
+    """Folder of test data that ships with the product."""
+    return REPOSITORY / "tests" / "data"
