@@ -1,0 +1,1 @@
+"""Long work beside the window: one generator, one lane, one door back."""
