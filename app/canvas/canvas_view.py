@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -235,7 +236,7 @@ class CanvasView(QWidget):
         self, painter: QPainter, colour: tuple[int, int, int], points: Sequence[tuple[float, float]]
     ) -> None:
         ends = [self.coordinates.to_widget(x, y) for x, y in points]
-        for number, (a, b) in enumerate(zip(ends, ends[1:], strict=False)):
+        for number, (a, b) in enumerate(itertools.pairwise(ends)):
             alpha = 40 + 180 * number // max(1, len(ends) - 1)
             painter.setPen(QPen(QColor(*colour, alpha), 2))
             painter.drawLine(a, b)

@@ -27,7 +27,7 @@ def compose(
     """
     if layers.brightness != 0.0 or layers.contrast != 1.0:
         levels = (np.arange(256) - 128) * layers.contrast + 128 + 255 * layers.brightness
-        picture = cv2.LUT(frame, np.clip(levels, 0, 255).astype(np.uint8))
+        picture = np.asarray(cv2.LUT(frame, np.clip(levels, 0, 255).astype(np.uint8)), np.uint8)
     else:
         picture = frame.copy()
     if layers.raw or not layers.masks:

@@ -106,7 +106,8 @@ class LanesItem(pg.GraphicsObject):
             colour.setAlpha(70)
         if kind == OUTSIDE:
             painter.setPen(QPen(colour, 1, Qt.PenStyle.DotLine))
-            painter.drawLine(rect.left(), rect.center().y(), rect.right(), rect.center().y())
+            middle = rect.center().y()
+            painter.drawLine(QPointF(rect.left(), middle), QPointF(rect.right(), middle))
             return
         if kind == PROPAGATED:
             pale = QColor(colour)
