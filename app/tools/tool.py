@@ -16,7 +16,6 @@ from PySide6.QtGui import QColor, QImage, QKeyEvent, QPainter, QPen, QPolygonF
 from app.canvas.canvas_view import Gesture
 from app.canvas.coordinates import Coordinates
 from app.view_state import ViewState
-from stmask_core.opencv import cv2
 from stmask_core.structures.masks import Mask
 
 ADD, SUBTRACT = "add", "subtract"
@@ -141,15 +140,23 @@ def paint_line(
 
 
 def polygon_region(points: list[tuple[float, float]], height: int, width: int) -> Mask:
-    """Pixels whose centres lie inside a polygon of image points."""
+    """Pixels whose centres lie inside a polygon of image points (non-zero winding)."""
     corners = np.asarray(points, np.float64)
-    low = np.floor(corners.min(axis=0)).astype(int) - 1
-    high = np.ceil(corners.max(axis=0)).astype(int) + 1
-    low, high = np.maximum(low, -1), np.minimum(high, (width + 1, height + 1))
-    wide, tall = (high - low).tolist()
-    if wide <= 0 or tall <= 0:
+    top = max(0, int(np.ceil(corners[:, 1].min() - 0.5)))
+    bottom = min(height, int(np.ceil(corners[:, 1].max() - 0.5)))
+    left = max(0, int(np.floor(corners[:, 0].min())))
+    right = min(width, int(np.ceil(corners[:, 0].max())) + 1)
+    if bottom <= top or right <= left:
         return Mask.empty(height, width)
-    bits = np.zeros((tall, wide), np.uint8)
-    shifted = np.rint((corners - low - 0.5) * 256).astype(np.int32)
-    cv2.fillPoly(bits, [shifted.reshape(-1, 1, 2)], 1, cv2.LINE_8, 8)
-    return Mask.from_crop(bits, y0=int(low[1]), x0=int(low[0]), height=height, width=width)
+    turns = np.zeros((bottom - top, right - left + 1), np.int32)
+    for (x1, y1), (x2, y2) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        if y1 == y2:
+            continue
+        rows = np.arange(
+            max(top, int(np.ceil(min(y1, y2) - 0.5))), min(bottom, int(np.ceil(max(y1, y2) - 0.5)))
+        )
+        crossing = x1 + (rows + 0.5 - y1) * (x2 - x1) / (y2 - y1)
+        columns = np.clip(np.ceil(crossing - 0.5).astype(int) - left, 0, right - left)
+        turns[rows - top, columns] += 1 if y2 > y1 else -1
+    inside = np.cumsum(turns, axis=1)[:, :-1] != 0
+    return Mask.from_crop(inside, y0=top, x0=left, height=height, width=width)
