@@ -1,0 +1,37 @@
+"""Masks from prototypes and coefficients (paper Eq. 9), cropped as the released code crops."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def assemble_masks(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> Tensor:
+    """Soft masks (N, Hp, Wp) in 0..1; zero outside each box's window.
+
+    prototypes: (Hp, Wp, P) after ReLU. coefficients: (N, P) raw, before tanh.
+    boxes: (N, 4) xyxy normalised; the window is the box plus one prototype pixel all around, not rounded.
+    """
+    height, width, count = prototypes.shape
+    logits = torch.tanh(coefficients) @ prototypes.reshape(-1, count).T  # (N, Hp*Wp)
+    masks = torch.sigmoid(logits).reshape(-1, height, width)
+    return masks * crop_windows(boxes, height, width)
+
+
+def crop_windows(boxes: Tensor, height: int, width: int) -> Tensor:
+    """Where each box lets its mask live: (N, height, width) bool (released code, spec section 9)."""
+    columns = _inside(boxes[:, 0], boxes[:, 2], width)
+    rows = _inside(boxes[:, 1], boxes[:, 3], height)
+    return rows[:, :, None] & columns[:, None, :]
+
+
+def _inside(start: Tensor, stop: Tensor, size: int) -> Tensor:
+    """Cells of one axis between two normalised bounds in any order, and one cell more: (N, size) bool.
+
+    Only the low bound is clamped below and only the high bound above, as released.
+    """
+    start, stop = start * size, stop * size
+    low = (torch.minimum(start, stop) - 1).clamp(min=0)[:, None]
+    high = (torch.maximum(start, stop) + 1).clamp(max=size)[:, None]
+    cells = torch.arange(size, device=start.device, dtype=start.dtype)
+    return (cells >= low) & (cells < high)
