@@ -1,0 +1,310 @@
+"""The timeline: overview, strips and lanes over one frame axis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
+from PySide6.QtGui import QColor, QCursor, QMouseEvent, QPixmap, QWheelEvent
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from app.timeline.lanes_item import LanesItem
+from app.timeline.overview import Overview
+from app.timeline.rows import Lane
+from app.view_state import ViewState
+
+STRIP_PX = 46
+EDGE_PX = 5  # this near to the end of a span a drag moves the end
+MOST_STRIPS = 4
+
+
+class TimelineView(QWidget):
+    """Shows lanes and strips; every gesture becomes a request."""
+
+    track_clicked = Signal(int, object)  # track, keyboard modifiers
+    trim_requested = Signal(int, int, int)  # track, old end frame, new end frame (both included)
+    thumbnail_requested = Signal(int)
+    context_menu_requested = Signal(QPoint, object, int)  # global position, track | None, frame
+
+    def __init__(self, view_state: ViewState) -> None:
+        super().__init__()
+        self.view_state = view_state
+        self.overview = Overview()
+        self.graphics = pg.GraphicsLayoutWidget()
+        self.graphics.ci.layout.setSpacing(0)
+        self.graphics.ci.layout.setContentsMargins(0, 0, 0, 0)
+        self.lanes = LanesItem()
+        self._strips: dict[str, pg.PlotItem] = {}
+        self._playheads: list[pg.InfiniteLine] = []
+        self._drag: tuple[str, object] | None = None
+        self._thumbnail = QLabel(self, Qt.WindowType.ToolTip)
+        self._thumbnail.hide()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.overview)
+        layout.addWidget(self.graphics, 1)
+        self._plot = self._make_plot(row=100)
+        self._plot.addItem(self.lanes)
+        self._plot.getViewBox().invertY(True)
+        self._plot.getAxis("left").hide()
+        self._plot.showAxis("bottom")
+        self._range_item = pg.LinearRegionItem(movable=False, brush=(76, 155, 232, 45))
+        self._range_item.setZValue(-5)
+        self._range_item.hide()
+        self._plot.addItem(self._range_item)
+        self.graphics.viewport().installEventFilter(self)
+        self.graphics.viewport().setMouseTracking(True)
+        self.setMinimumHeight(120)
+        self.setAccessibleName(self.tr("Timeline"))
+        self._connect()
+
+    def _connect(self) -> None:
+        self.overview.seek_requested.connect(self.view_state.go_to)
+        self.view_state.frame_changed.connect(self._on_frame)
+        self.view_state.range_changed.connect(self._on_range)
+        self._plot.getViewBox().sigXRangeChanged.connect(lambda *_: self._show_position())
+
+    def _make_plot(self, row: int) -> pg.PlotItem:
+        plot = self.graphics.addPlot(row=row, col=0)
+        plot.setMenuEnabled(False)
+        plot.hideButtons()
+        plot.setMouseEnabled(x=False, y=False)
+        plot.hideAxis("bottom")
+        plot.getAxis("left").setWidth(44)
+        plot.setContentsMargins(0, 0, 0, 0)
+        playhead = pg.InfiniteLine(angle=90, pen=pg.mkPen("#e3e4e6", width=1.5))
+        plot.addItem(playhead)
+        self._playheads.append(playhead)
+        return plot
+
+    def use_colours(self, named: Mapping[str, str]) -> None:
+        """Take the theme's colours."""
+        self.graphics.setBackground(named["base"])
+        self.lanes.text, self.lanes.faint = QColor(named["text"]), QColor(named["faint"])
+        self.lanes.accent = QColor(named["accent"])
+        for line in self._playheads:
+            line.setPen(pg.mkPen(named["text"], width=1.5))
+        for plot in (*self._strips.values(), self._plot):
+            for name in ("left", "bottom"):
+                plot.getAxis(name).setPen(named["line"])
+                plot.getAxis(name).setTextPen(named["faint"])
+        self.lanes.update()
+
+    def show_video(self, frame_count: int) -> None:
+        """Show all frames of a video of this length."""
+        self.overview.frame_count = max(1, frame_count)
+        self.show_lanes(())
+        self.fit()
+
+    def show_lanes(self, lanes: Sequence[Lane]) -> None:
+        """Show these tracks."""
+        self.lanes.show(lanes, self.view_state.selection, self.view_state.frame_count)
+        self._limit()
+
+    def show_strips(self, strips: Mapping[str, np.ndarray]) -> None:
+        """Show up to four curves over the frames; NaN where a value is undefined."""
+        for name in list(self._strips):
+            if name not in strips:
+                self.graphics.removeItem(self._strips.pop(name))
+        for row, (name, values) in enumerate(list(strips.items())[:MOST_STRIPS]):
+            plot = self._strips.get(name)
+            if plot is None:
+                plot = self._strips[name] = self._make_plot(row)
+                plot.setMaximumHeight(STRIP_PX)
+                plot.setMinimumHeight(STRIP_PX)
+                plot.setXLink(self._plot)
+                plot.getAxis("left").setLabel(name, **{"font-size": "7pt"})
+                plot.setDownsampling(auto=True, mode="peak")
+                plot.setClipToView(True)
+            for item in plot.listDataItems():
+                plot.removeItem(item)
+            plot.plot(
+                np.arange(len(values)) + 0.5, values, pen=pg.mkPen("#4c9be8", width=1.2), connect="finite"
+            )
+            plot.enableAutoRange(y=True)
+
+    def show_thumbnail(self, frame: int, picture: QPixmap) -> None:
+        """Show the picture of the frame under the pointer."""
+        self._thumbnail.setPixmap(picture)
+        self._thumbnail.adjustSize()
+        self._thumbnail.move(
+            QCursor.pos() - QPoint(self._thumbnail.width() // 2, self._thumbnail.height() + 16)
+        )
+        self._thumbnail.show()
+
+    def fit(self) -> None:
+        """Show the whole video."""
+        self._plot.setXRange(0, max(1, self.view_state.frame_count), padding=0)
+        self._limit()
+
+    def zoom(self, factor: float, around: float) -> None:
+        """Zoom the frame axis so that ``around`` stays where it is."""
+        left, right = self._plot.viewRange()[0]
+        width = min(max(4.0, (right - left) / factor), max(4.0, float(self.view_state.frame_count)))
+        share = (around - left) / max(1e-9, right - left)
+        start = min(max(0.0, around - share * width), max(0.0, self.view_state.frame_count - width))
+        self._plot.setXRange(start, start + width, padding=0)
+
+    def reveal(self, track: int) -> None:
+        """Scroll so that a track's lane is visible."""
+        for row, lane in enumerate(self.lanes.lanes):
+            if lane.track == track:
+                top, bottom = float(self.lanes.offsets[row]), float(self.lanes.offsets[row + 1])
+                low, high = self._plot.viewRange()[1]
+                if top < low or bottom > high:
+                    self._scroll_to(top - (high - low) / 3)
+                return
+
+    def _limit(self) -> None:
+        height = max(1.0, float(self._plot.getViewBox().height()))
+        low = min(self._plot.viewRange()[1])
+        self._scroll_to(low, height)
+
+    def _scroll_to(self, top: float, height: float | None = None) -> None:
+        height = height or max(1.0, float(self._plot.getViewBox().height()))
+        most = max(0.0, float(self.lanes.offsets[-1]) - height)
+        top = min(max(0.0, top), most)
+        self._plot.setYRange(top, top + height, padding=0)
+
+    def _on_frame(self, frame: int) -> None:
+        for line in self._playheads:
+            line.setPos(frame + 0.5)
+        left, right = self._plot.viewRange()[0]
+        if not left <= frame < right:
+            width = right - left
+            start = max(0.0, frame - width * 0.1)
+            self._plot.setXRange(start, start + width, padding=0)
+        self._show_position()
+
+    def _on_range(self, span: tuple[int, int] | None) -> None:
+        self._range_item.setVisible(span is not None)
+        if span is not None:
+            self._range_item.setRegion((span[0], span[1] + 1))
+
+    def _show_position(self) -> None:
+        left, right = self._plot.viewRange()[0]
+        self.overview.show_position(self.view_state.frame, (left, right))
+
+    # gestures over the plots
+
+    def _at(self, event: QMouseEvent | QWheelEvent) -> tuple[int, float, float]:
+        """Frame, exact frame position and lane height under the pointer."""
+        scene = self.graphics.mapToScene(event.position().toPoint())
+        point = self._plot.getViewBox().mapSceneToView(scene)
+        frame = max(0, min(self.view_state.frame_count - 1, int(np.floor(point.x()))))
+        return frame, float(point.x()), float(point.y())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Turn pointer events over the plots into requests."""
+        kind = event.type()
+        if kind == QEvent.Type.Resize:
+            self._limit()
+        elif self.view_state.frame_count and isinstance(event, QWheelEvent):
+            self._wheel(event)
+            return True
+        elif self.view_state.frame_count and isinstance(event, QMouseEvent):
+            if kind == QEvent.Type.MouseButtonPress:
+                return self._press(event)
+            if kind == QEvent.Type.MouseMove:
+                return self._move(event)
+            if kind == QEvent.Type.MouseButtonRelease:
+                return self._release(event)
+        elif kind == QEvent.Type.Leave:
+            self._thumbnail.hide()
+            self.view_state.set_hover(None)
+        return super().eventFilter(watched, event)
+
+    def _wheel(self, event: QWheelEvent) -> None:
+        turns = (event.angleDelta().y() or event.angleDelta().x()) / 120
+        _, x, y = self._at(event)
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.zoom(1.25**turns, x)
+        elif event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            left, right = self._plot.viewRange()[0]
+            step = -(right - left) * 0.15 * turns
+            most = max(0.0, self.view_state.frame_count - (right - left))
+            start = min(max(0.0, left + step), most)
+            self._plot.setXRange(start, start + right - left, padding=0)
+        else:
+            self._scroll_to(min(self._plot.viewRange()[1]) - 42 * turns)
+
+    def _press(self, event: QMouseEvent) -> bool:
+        frame, x, y = self._at(event)
+        lane = self.lanes.lane_at(y)
+        if event.button() == Qt.MouseButton.RightButton:
+            self.context_menu_requested.emit(event.globalPosition().toPoint(), lane and lane.track, frame)
+            return True
+        if event.button() == Qt.MouseButton.MiddleButton:
+            self._drag = ("pan", (x, self._plot.viewRange()[0]))
+            return True
+        if event.button() != Qt.MouseButton.LeftButton:
+            return False
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self._drag = ("range", frame)
+            self.view_state.set_range((frame, frame))
+            return True
+        edge = self._edge_at(lane, x)
+        if lane is not None and edge is not None:
+            self._drag = ("trim", (lane.track, edge))
+            return True
+        if lane is not None:
+            self.track_clicked.emit(lane.track, event.modifiers())
+        self._drag = ("scrub", None)
+        self.view_state.go_to(frame)
+        return True
+
+    def _move(self, event: QMouseEvent) -> bool:
+        frame, x, y = self._at(event)
+        if self._drag is None:
+            lane = self.lanes.lane_at(y)
+            self.view_state.set_hover(lane.track if lane else None)
+            over_edge = self._edge_at(lane, x) is not None
+            shape = Qt.CursorShape.SizeHorCursor if over_edge else Qt.CursorShape.ArrowCursor
+            self.graphics.viewport().setCursor(shape)
+            self.thumbnail_requested.emit(frame)
+            return False
+        kind, data = self._drag
+        if kind == "scrub":
+            self.view_state.go_to(frame)
+        elif kind == "range":
+            assert isinstance(data, int)
+            self.view_state.set_range((data, frame))
+        elif kind == "pan":
+            start_x, (left, right) = data  # type: ignore[misc]
+            scale = self._plot.getViewBox().viewPixelSize()[0]
+            moved = (event.position().x() - self._pixel(start_x, left, right)) * scale
+            most = max(0.0, self.view_state.frame_count - (right - left))
+            start = min(max(0.0, left - moved), most)
+            self._plot.setXRange(start, start + right - left, padding=0)
+        return True
+
+    def _pixel(self, x: float, left: float, right: float) -> float:
+        box = self._plot.getViewBox().sceneBoundingRect()
+        return box.left() + (x - left) / max(1e-9, right - left) * box.width()
+
+    def _release(self, event: QMouseEvent) -> bool:
+        if self._drag is None:
+            return False
+        (kind, data), self._drag = self._drag, None
+        if kind == "trim":
+            track, edge = data  # type: ignore[misc]
+            frame, x, _ = self._at(event)
+            new = frame if edge[1] == "start" else max(0, int(np.ceil(x)) - 1)
+            if new != edge[0]:
+                self.trim_requested.emit(track, edge[0], new)
+        return True
+
+    def _edge_at(self, lane: Lane | None, x: float) -> tuple[int, str] | None:
+        """The first or last frame of the selected lane when the pointer is at that end."""
+        if lane is None or lane.track != self.view_state.track or not len(lane.spans.starts):
+            return None
+        near = EDGE_PX * self._plot.getViewBox().viewPixelSize()[0]
+        first, last = int(lane.spans.starts[0]), int(lane.spans.stops[-1])
+        if abs(x - last) <= near:
+            return last - 1, "end"
+        if abs(x - first) <= near:
+            return first, "start"
+        return None
