@@ -12,7 +12,9 @@ import click
 from stmask_core.errors import StmaskError
 
 # verb -> one line of help; the module stmask_core.cli.<verb> defines `command`.
-VERBS: dict[str, str] = {}
+VERBS: dict[str, str] = {
+    "synth": "draw annotated synthetic video with exact truth",
+}
 
 
 class LazyVerbs(click.Group):
