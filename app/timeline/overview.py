@@ -1,4 +1,4 @@
-"""The overview: the whole video in one bar, with what is cached, inferred and reviewed, and where the view is."""
+"""The overview: the whole video in one bar: what is cached, inferred, reviewed, and where the view is."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
@@ -18,6 +19,19 @@ from app.view_state import ViewState
 STRIP_PX = 46
 EDGE_PX = 5  # this near to the end of a span a drag moves the end
 MOST_STRIPS = 4
+
+
+@dataclass(frozen=True)
+class Drag:
+    """A drag that began at ``frame``. track, end: what a trim moves. x, left, right: where a pan began."""
+
+    kind: str  # scrub, range, pan, trim
+    frame: int
+    track: int = -1
+    end: str = ""  # start or end
+    x: float = 0.0
+    left: float = 0.0
+    right: float = 0.0
 
 
 class TimelineView(QWidget):
@@ -38,7 +52,7 @@ class TimelineView(QWidget):
         self.lanes = LanesItem()
         self._strips: dict[str, pg.PlotItem] = {}
         self._playheads: list[pg.InfiniteLine] = []
-        self._drag: tuple[str, object] | None = None
+        self._drag: Drag | None = None
         self._thumbnail = QLabel(self, Qt.WindowType.ToolTip)
         self._thumbnail.hide()
         layout = QVBoxLayout(self)
@@ -219,7 +233,7 @@ class TimelineView(QWidget):
 
     def _wheel(self, event: QWheelEvent) -> None:
         turns = (event.angleDelta().y() or event.angleDelta().x()) / 120
-        _, x, y = self._at(event)
+        _, x, _ = self._at(event)
         if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             self.zoom(1.25**turns, x)
         elif event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
@@ -238,21 +252,22 @@ class TimelineView(QWidget):
             self.context_menu_requested.emit(event.globalPosition().toPoint(), lane and lane.track, frame)
             return True
         if event.button() == Qt.MouseButton.MiddleButton:
-            self._drag = ("pan", (x, self._plot.viewRange()[0]))
+            left, right = self._plot.viewRange()[0]
+            self._drag = Drag("pan", frame, x=x, left=left, right=right)
             return True
         if event.button() != Qt.MouseButton.LeftButton:
             return False
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            self._drag = ("range", frame)
+            self._drag = Drag("range", frame)
             self.view_state.set_range((frame, frame))
             return True
         edge = self._edge_at(lane, x)
         if lane is not None and edge is not None:
-            self._drag = ("trim", (lane.track, edge))
+            self._drag = Drag("trim", edge[0], track=lane.track, end=edge[1])
             return True
         if lane is not None:
             self.track_clicked.emit(lane.track, event.modifiers())
-        self._drag = ("scrub", None)
+        self._drag = Drag("scrub", frame)
         self.view_state.go_to(frame)
         return True
 
@@ -266,20 +281,20 @@ class TimelineView(QWidget):
             self.graphics.viewport().setCursor(shape)
             self.thumbnail_requested.emit(frame)
             return False
-        kind, data = self._drag
-        if kind == "scrub":
+        if self._drag.kind == "scrub":
             self.view_state.go_to(frame)
-        elif kind == "range":
-            assert isinstance(data, int)
-            self.view_state.set_range((data, frame))
-        elif kind == "pan":
-            start_x, (left, right) = data  # type: ignore[misc]
-            scale = self._plot.getViewBox().viewPixelSize()[0]
-            moved = (event.position().x() - self._pixel(start_x, left, right)) * scale
-            most = max(0.0, self.view_state.frame_count - (right - left))
-            start = min(max(0.0, left - moved), most)
-            self._plot.setXRange(start, start + right - left, padding=0)
+        elif self._drag.kind == "range":
+            self.view_state.set_range((self._drag.frame, frame))
+        elif self._drag.kind == "pan":
+            self._pan(self._drag, event)
         return True
+
+    def _pan(self, drag: Drag, event: QMouseEvent) -> None:
+        scale = self._plot.getViewBox().viewPixelSize()[0]
+        moved = (event.position().x() - self._pixel(drag.x, drag.left, drag.right)) * scale
+        width = drag.right - drag.left
+        start = min(max(0.0, drag.left - moved), max(0.0, self.view_state.frame_count - width))
+        self._plot.setXRange(start, start + width, padding=0)
 
     def _pixel(self, x: float, left: float, right: float) -> float:
         box = self._plot.getViewBox().sceneBoundingRect()
@@ -288,13 +303,12 @@ class TimelineView(QWidget):
     def _release(self, event: QMouseEvent) -> bool:
         if self._drag is None:
             return False
-        (kind, data), self._drag = self._drag, None
-        if kind == "trim":
-            track, edge = data  # type: ignore[misc]
+        drag, self._drag = self._drag, None
+        if drag.kind == "trim":
             frame, x, _ = self._at(event)
-            new = frame if edge[1] == "start" else max(0, int(np.ceil(x)) - 1)
-            if new != edge[0]:
-                self.trim_requested.emit(track, edge[0], new)
+            new = frame if drag.end == "start" else max(0, int(np.ceil(x)) - 1)
+            if new != drag.frame:
+                self.trim_requested.emit(drag.track, drag.frame, new)
         return True
 
     def _edge_at(self, lane: Lane | None, x: float) -> tuple[int, str] | None:
