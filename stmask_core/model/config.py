@@ -73,17 +73,55 @@ class ModelConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
-        """Inverse of ``to_dict``; raises ValueError or TypeError on unknown or ill-formed fields."""
-        known = {field.name for field in fields(cls)}
-        unknown = sorted(set(values) - known)
+        """Inverse of ``to_dict``; raises ValueError on unknown, ill-typed or absurd fields."""
+        defaults = {field.name: field.default for field in fields(cls)}
+        unknown = sorted(set(values) - set(defaults))
         if unknown:
             raise ValueError(f"unknown fields: {', '.join(unknown)}")
-        return cls(**{name: _tuples(value) for name, value in values.items()})
+        read = {name: _tuples(value) for name, value in values.items()}
+        for name, value in read.items():
+            _check_kind(name, value, defaults[name])
+        return cls(**read)
 
 
 def _tuples(value: Any) -> Any:
     """JSON lists become tuples, at every depth."""
     return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+def _check_kind(name: str, value: Any, default: Any) -> None:
+    """ValueError unless ``value`` is of the kind of the field's default and within reason."""
+    if name.endswith("_calibration"):
+        good = value in (None, "adaptive", "aligned")
+    elif name == "aligned_offsets":
+        good = value in ("released", "paper")
+    elif name == "centerness_order":
+        good = value in ("released", "correct")
+    elif isinstance(default, bool | str):
+        good = type(value) is type(default)
+    elif isinstance(default, int):
+        good = type(value) is int and 0 <= value <= _LARGEST
+    else:
+        good = value is None if name == "anchor_shapes" and value is None else _is_numbers(value)
+    if not good:
+        raise ValueError(f"{name} = {value!r}")
+
+
+_LARGEST = 65_536  # far above any width or count of a network
+
+
+def _is_numbers(value: Any) -> bool:
+    """A short tuple of positive numbers, or of such tuples."""
+    return (
+        isinstance(value, tuple)
+        and 0 < len(value) <= 64
+        and all(
+            _is_numbers(item)
+            if isinstance(item, tuple)
+            else type(item) in (int, float) and 0 < item <= _LARGEST
+            for item in value
+        )
+    )
 
 
 def without_fca(config: ModelConfig) -> ModelConfig:
