@@ -25,7 +25,7 @@ class CalibratedConvolution(nn.Module):
         if kind == "adaptive":
             self.conv_offset = nn.Conv2d(4, 2 * kernel[0] * kernel[1], 1, bias=False)
         self.conv_adaption = DeformableConvolution(channels, channels, kernel)
-        self.conv = nn.Conv2d(channels, out_channels, kernel, padding="same")
+        self.conv = output_convolution(channels, out_channels, kernel)
 
     def forward(self, features: Tensor, deltas: Tensor) -> Tensor:
         """features: (B, C, h, w). deltas: (B, 4, h, w) raw box output of the same kernel -> (B, out, h, w).
@@ -40,6 +40,23 @@ class CalibratedConvolution(nn.Module):
         if self.conv_offset is not None:
             return self.conv_offset(deltas)
         return aligned_offsets(deltas, self.kernel, raw=self.raw_offsets)
+
+
+def output_convolution(in_channels: int, out_channels: int, kernel: Kernel) -> nn.Conv2d:
+    """A convolution that keeps the map's size, also for the even kernels of Table 1."""
+    if kernel[0] % 2 and kernel[1] % 2:
+        return nn.Conv2d(in_channels, out_channels, kernel, padding=(kernel[0] // 2, kernel[1] // 2))
+    return _EvenConvolution(in_channels, out_channels, kernel)
+
+
+class _EvenConvolution(nn.Conv2d):
+    """Pads one cell more at the end than at the start of an even axis."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) -> (B, out, h, w)."""
+        rows, columns = (size - 1 for size in self.kernel_size)
+        padding = (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
+        return super().forward(F.pad(x, padding))
 
 
 def aligned_offsets(deltas: Tensor, kernel: Kernel, *, raw: bool = False) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stmask_core.model.calibration import CalibratedConvolution
+from stmask_core.model.calibration import CalibratedConvolution, output_convolution
 from stmask_core.model.config import Calibration, ModelConfig
 
 
@@ -98,7 +98,7 @@ def _branch(config: ModelConfig, out_channels: int, calibration: Calibration | N
             CalibratedConvolution(config, calibration, kernel, out_channels) for kernel in config.kernels
         )
     return nn.ModuleList(
-        nn.Conv2d(config.head_channels, out_channels, kernel, padding="same") for kernel in config.kernels
+        output_convolution(config.head_channels, out_channels, kernel) for kernel in config.kernels
     )
 
 

@@ -1,0 +1,245 @@
+"""The network as a whole: every configuration of the paper's tables runs, gradients flow, batches do not mix."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from stmask_core.model.config import CONFIGS, ModelConfig, without_fca
+from stmask_core.model.deformable import Geometry, deformable_convolution
+from stmask_core.model.initialise import new_network
+from stmask_core.model.mask_assembly import assemble_masks, crop_windows
+from stmask_core.model.temporal import correlate, roi_align
+
+SMALL = ModelConfig(
+    blocks=(1, 1, 2, 1),
+    widths=(4, 8, 16, 32),
+    deformable_interval=2,
+    num_classes=6,
+    fpn_channels=16,
+    head_channels=16,
+    prototype_channels=16,
+    prototypes=8,
+    embedding=12,
+    temporal_channels=(16, 16, 24),
+)
+CORRECT = replace(SMALL, centerness_order="correct")
+TABLES = {
+    "table 1 baseline": without_fca(SMALL),
+    "table 1 small kernels": replace(SMALL, kernels=((3, 3), (3, 2), (2, 3))),
+    "table 1 FCA": SMALL,
+    **{
+        f"table 2 {kind} {'+'.join(branches)}": replace(SMALL, **{f"{b}_calibration": kind for b in branches})
+        for kind in ("adaptive", "aligned")
+        for branches in [("class", "mask"), ("class", "track"), ("mask", "track"), ("class", "mask", "track")]
+    },
+    "table 3 P3 13": replace(SMALL, correlation_level=0, correlation_patch=13),
+    "table 3 P4 11": SMALL,
+    "table 4 baseline": replace(without_fca(SMALL), temporal_fusion=False),
+    "table 4 FCA": replace(SMALL, temporal_fusion=False),
+    "table 4 FCA ada": replace(
+        SMALL,
+        temporal_fusion=False,
+        class_calibration="adaptive",
+        mask_calibration="adaptive",
+        track_calibration="adaptive",
+    ),
+    "table 4 FCA ali TF": replace(
+        SMALL, mask_calibration="aligned", track_calibration="aligned", aligned_offsets="paper"
+    ),
+    "table 5 ada": replace(without_fca(SMALL), temporal_fusion=False, class_calibration="adaptive"),
+    "table 5 ali": replace(without_fca(SMALL), temporal_fusion=False, mask_calibration="aligned"),
+    "table 5 TF": without_fca(SMALL),
+    "no centerness": replace(SMALL, centerness=False),
+    "correct centerness": CORRECT,
+    "darknet": replace(SMALL, backbone="darknet", blocks=(1, 1, 1, 1, 1), widths=(4, 8, 8, 8, 16, 16)),
+}
+
+
+def images(batch=2, height=64, width=96, seed=0):
+    return torch.randn(batch, 3, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("config", TABLES.values(), ids=TABLES)
+@torch.no_grad()
+def test_every_row_of_the_tables_builds_and_runs(config):
+    network = new_network(config).eval()
+    raw = network(images())
+    cells = 8 * 12 + 4 * 6 + 2 * 3 + 1 * 2 + 1 * 1
+    assert raw.anchors.shape == (3 * cells, 4)
+    assert raw.box_deltas.shape == (2, 3 * cells, 4)
+    assert raw.class_logits.shape == (2, 3 * cells, config.num_classes)
+    assert raw.centerness.shape == (2, 3 * cells, 1)
+    assert raw.mask_coefficients.shape == (2, 3 * cells, config.prototypes)
+    assert raw.prototypes.shape == (2, 16, 24, config.prototypes)
+    assert torch.allclose(raw.embeddings.norm(dim=-1), torch.ones(2, 3 * cells), atol=1e-5)
+    assert raw.centerness.abs().max() <= 1
+    if config.temporal_fusion:
+        boxes = torch.tensor([[0.1, 0.2, 0.6, 0.9], [1.2, 1.2, 1.4, 1.4]])
+        moved, coefficients = network.carry(
+            raw.frame_features(0), raw.frame_features(1), boxes, torch.zeros(2, config.prototypes)
+        )
+        assert moved.shape == (2, 4)
+        assert coefficients.isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["table 2 adaptive class+mask+track", "table 4 FCA ali TF", "darknet"])
+def test_gradient_reaches_every_parameter(name):
+    config = TABLES[name]
+    network = new_network(config, seed=3)
+    raw = network(images())
+    boxes = torch.tensor([[0.1, 0.2, 0.6, 0.9], [0.3, 0.1, 0.9, 0.7]])
+    moved, coefficients = network.carry(
+        raw.frame_features(0), raw.frame_features(1), boxes, raw.mask_coefficients[0, :2]
+    )
+    masks = assemble_masks(raw.prototypes[0], coefficients, moved)
+    outputs = [raw.box_deltas, raw.class_logits, raw.centerness, raw.mask_coefficients, raw.embeddings]
+    noise = torch.Generator().manual_seed(5)
+    loss = sum((o * torch.randn(o.shape, generator=noise)).sum() for o in [*outputs, moved, masks])
+    loss.backward()
+    silent = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert silent == []
+
+
+@torch.no_grad()
+def test_class_calibration_sends_no_gradient_to_the_boxes():
+    network = new_network(replace(SMALL, class_calibration="adaptive"))
+    with torch.enable_grad():
+        network(images(1)).class_logits.sum().backward()
+    head = network.prediction_layers[0]
+    assert head.bbox_layer[0].weight.grad is None
+    assert head.conf_layer[0].conv_offset.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", ["table 2 adaptive class+mask+track", "table 1 FCA"])
+@torch.inference_mode()
+def test_a_batch_equals_its_frames(name):
+    network = new_network(TABLES[name]).eval()
+    batch = images(5)
+    together = network(batch)
+    for i in range(5):
+        alone = network(batch[i : i + 1])
+        for field in ("box_deltas", "class_logits", "centerness", "embeddings", "prototypes"):
+            assert torch.allclose(getattr(together, field)[i], getattr(alone, field)[0], atol=2e-5), field
+
+
+@torch.inference_mode()
+def test_centerness_orders_hold_the_same_values():
+    released, correct = new_network(SMALL, seed=2).eval(), new_network(CORRECT, seed=2).eval()
+    a = released(images(1)).centerness[0, : 3 * 96, 0].reshape(3, 96)
+    b = correct(images(1)).centerness[0, : 3 * 96, 0].reshape(96, 3)
+    assert torch.equal(a, b.T)
+    assert not torch.equal(a.reshape(-1), b.reshape(-1))
+
+
+def test_training_after_inference_shares_the_cached_anchors():
+    network = new_network(SMALL)
+    with torch.inference_mode():
+        network(images(1, 64, 160))
+    raw = network(images(1, 64, 160))
+    (raw.box_deltas * raw.anchors).sum().backward()
+
+
+def plain_deformable(x, offsets, weight, geometry, modulation):
+    """Double loops over every output, point and neighbour."""
+    batch, _, height, width = x.shape
+    out = torch.zeros(batch, weight.shape[0], *offsets.shape[-2:], dtype=x.dtype)
+    kernel_width = geometry.kernel[1]
+    for b, i, j, k in torch.cartesian_prod(
+        *map(torch.arange, (batch, offsets.shape[2], offsets.shape[3], geometry.points))
+    ).tolist():
+        y = i * geometry.stride - geometry.padding[0] + k // kernel_width + offsets[b, 2 * k, i, j].item()
+        x_ = j * geometry.stride - geometry.padding[1] + k % kernel_width + offsets[b, 2 * k + 1, i, j].item()
+        value = torch.zeros(x.shape[1], dtype=x.dtype)
+        for row in (int(y // 1), int(y // 1) + 1):
+            for column in (int(x_ // 1), int(x_ // 1) + 1):
+                if 0 <= row < height and 0 <= column < width:
+                    value += x[b, :, row, column] * (1 - abs(y - row)) * (1 - abs(x_ - column))
+        out[b, :, i, j] += weight.flatten(2)[:, :, k] @ value * modulation[b, k, i, j]
+    return out
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("kernel", [(3, 3), (3, 5), (2, 3)])
+def test_deformable_convolution_equals_plain_loops(stride, kernel):
+    noise = torch.Generator().manual_seed(kernel[1] + stride)
+    padding = ((kernel[0] - 1) // 2, (kernel[1] - 1) // 2)
+    geometry = Geometry(kernel=kernel, stride=stride, padding=padding)
+    size = (5 // stride + stride - 1, 6 // stride)
+    x = torch.randn(2, 3, 5, 6, generator=noise)
+    offsets = 3 * torch.randn(2, 2 * geometry.points, *size, generator=noise)
+    offsets[0, :2] = torch.tensor([-2.0, 1.0])[:, None, None]  # whole cells and the border itself
+    offsets[1, 0] = 1e9
+    modulation = torch.rand(2, geometry.points, *size, generator=noise)
+    weight = torch.randn(4, 3, *kernel, generator=noise)
+    ours = deformable_convolution(x, offsets, weight, geometry=geometry, modulation=modulation)
+    assert torch.allclose(ours, plain_deformable(x, offsets, weight, geometry, modulation), atol=1e-4)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")
+def test_deformable_gradients_equal_numerical_ones(stride):
+    noise = torch.Generator().manual_seed(stride)
+    geometry = Geometry(kernel=(3, 3), stride=stride, padding=(1, 1))
+    size = (4, 5) if stride == 1 else (2, 3)
+    x = torch.randn(1, 2, 4, 5, generator=noise, requires_grad=True)
+    offsets = (torch.rand(1, 18, *size, generator=noise) * 0.6 + 0.2).requires_grad_()
+    modulation = torch.rand(1, 9, *size, generator=noise, requires_grad=True)
+    weight = torch.randn(3, 2, 3, 3, generator=noise, requires_grad=True)
+    direction = torch.randn(1, 3, *size, generator=noise)
+
+    def value():
+        out = deformable_convolution(x, offsets, weight, geometry=geometry, modulation=modulation)
+        return (out * direction).sum()
+
+    value().backward()
+    for tensor in (x, offsets, modulation, weight):
+        for place in range(0, tensor.numel(), max(1, tensor.numel() // 12)):
+            step = torch.zeros(tensor.numel())
+            step[place] = 1e-2
+            with torch.no_grad():
+                tensor += step.view_as(tensor)
+                high = value()
+                tensor -= 2 * step.view_as(tensor)
+                low = value()
+                tensor += step.view_as(tensor)
+            assert abs((high - low) / 2e-2 - tensor.grad.view(-1)[place]) < 5e-3
+
+
+def test_correlation_equals_plain_loops():
+    noise = torch.Generator().manual_seed(0)
+    a, b = torch.randn(2, 2, 6, 4, 5, generator=noise)
+    result = correlate(a, b, 3)
+    for i, j, y, x in torch.cartesian_prod(*map(torch.arange, (3, 3, 4, 5))).tolist():
+        row, column = y + i - 1, x + j - 1
+        inside = 0 <= row < 4 and 0 <= column < 5
+        mean = (a[:, :, y, x] * b[:, :, row, column]).mean(1) if inside else torch.zeros(2)
+        expected = torch.nn.functional.leaky_relu(mean, 0.1)
+        assert torch.allclose(result[:, 3 * i + j, y, x], expected, atol=1e-5)
+
+
+def test_roi_align_of_a_ramp_is_the_bin_centre():
+    ramp = torch.stack(torch.meshgrid(torch.arange(20.0), torch.arange(30.0), indexing="ij"))
+    rois = torch.tensor([[4.0, 3.0, 18.0, 17.0], [10.0, 6.0, 13.5, 9.5]])
+    pooled = roi_align(ramp, rois)
+    for roi, values in zip(rois, pooled, strict=True):
+        for axis, (start, stop) in enumerate([(roi[1], roi[3]), (roi[0], roi[2])]):
+            centres = start + (torch.arange(7) + 0.5) * (stop - start) / 7 - 0.5
+            assert torch.allclose(values[axis].mean(1 - axis), centres, atol=1e-4)
+
+
+def test_masks_are_soft_inside_and_zero_outside():
+    masks = assemble_masks(
+        torch.zeros(10, 20, 4),
+        torch.zeros(3, 4),
+        torch.tensor([[0, 0, 1, 1], [0.5, 0.5, 0.5, 0.5], [2, 2, 3, 3.0]]),
+    )
+    assert (masks[0] == 0.5).all()
+    assert masks[1].count_nonzero() == 4
+    assert masks[2].count_nonzero() == 0
+    assert crop_windows(torch.tensor([[0.9, 0.9, 0.1, 0.1]]), 10, 20).any()  # corners in any order
+
+
+def test_released_configurations_differ_only_where_the_table_says():
+    assert CONFIGS["STMask_plus_base_ada_YTVIS2021"] == CONFIGS["STMask_plus_base_ada"]
+    assert CONFIGS["STMask_plus_base_ali_OVIS"] == replace(CONFIGS["STMask_plus_base_ali"], num_classes=26)
