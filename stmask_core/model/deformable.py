@@ -69,7 +69,7 @@ def deformable_convolution(
     ]
     out = torch.cat(parts) if len(parts) > 1 else parts[0]  # (B, cells, O)
     if bias is not None:
-        out = out + bias
+        out = out.add_(bias)
     return out.reshape(batch, out_height, out_width, -1).permute(0, 3, 1, 2)
 
 
@@ -88,7 +88,7 @@ def _multiply_then_sample(rows: Tensor, index: Tensor, factor: Tensor, weight: T
         point = torch.arange(count, device=rows.device)[None, None, :, None]
         bags = (index[:, :, start : start + taps] + first_pixel) * count + point
         part = _weighted_sums(table, bags.reshape(images * cells, -1), factor[:, :, start : start + taps])
-        out = part if out is None else out + part
+        out = part if out is None else out.add_(part)
     assert out is not None
     return out.view(images, cells, -1)
 
@@ -106,7 +106,7 @@ def _sample_then_multiply(rows: Tensor, index: Tensor, factor: Tensor, weight: T
         samples = _weighted_sums(flat, bags, factor[:, :, start : start + taps])
         some = kernel[:, start : start + taps].reshape(weight.shape[0], -1)
         part = F.linear(samples.view(images * cells, -1), some)
-        out = part if out is None else out + part
+        out = part if out is None else out.add_(part)
     assert out is not None
     return out.view(images, cells, -1)
 
@@ -160,6 +160,12 @@ def _by_cell(corners: Tensor) -> Tensor:
     return corners.permute(0, 4, 5, 3, 1, 2).reshape(batch, height * width, points, 4)
 
 
+def _lay_out(weight: nn.Parameter, order: tuple[int, int, int, int]) -> None:
+    """Store the axes in this order (outermost first)."""
+    back = sorted(range(4), key=lambda axis: order[axis])
+    weight.data = weight.data.permute(order).contiguous().permute(back)
+
+
 class DeformableConvolution(nn.Module):
     """DCNv1 layer without bias whose offsets are given from outside (FCB, paper Eq. 3)."""
 
@@ -169,6 +175,10 @@ class DeformableConvolution(nn.Module):
         self.geometry = Geometry(kernel=kernel, stride=1, padding=padding)
         self.weight = nn.Parameter(torch.empty(out_channels, in_channels, *kernel))
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+
+    def lay_out_for_inference(self) -> None:
+        """Order the weights in memory as ``forward`` reads them; shape and values stay."""
+        _lay_out(self.weight, (2, 3, 0, 1))
 
     def forward(self, features: Tensor, offsets: Tensor) -> Tensor:
         """(B, C, h, w) features, (B, 2*points, h, w) offsets -> (B, O, h, w)."""
@@ -185,6 +195,10 @@ class ModulatedDeformableConvolution(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.conv_offset_mask = nn.Conv2d(in_channels, 27, 3, stride=stride, padding=1)
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+
+    def lay_out_for_inference(self) -> None:
+        """Order the weights in memory as ``forward`` reads them; shape and values stay."""
+        _lay_out(self.weight, (2, 3, 0, 1) if self.geometry.stride == 1 else (0, 2, 3, 1))
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, O, H/stride, W/stride)."""

@@ -52,10 +52,10 @@ class PredictionHead(nn.Module):
         embeddings = _apply(self.track_layer, self.track_extra(tower), deltas)
         return LevelOutput(
             tower=tower,
-            box_deltas=rows_by_cell(deltas),
+            box_deltas=rows_by_cell(deltas).float(),
             centerness=self._centerness(box_features),
-            class_logits=rows_by_cell(classes),
-            mask_coefficients=rows_by_cell(masks),
+            class_logits=rows_by_cell(classes).float(),
+            mask_coefficients=rows_by_cell(masks).float(),
             embeddings=F.normalize(rows_by_cell(embeddings).float(), dim=-1),
         )
 
@@ -66,7 +66,7 @@ class PredictionHead(nn.Module):
             return box_features.new_ones(batch, height * width * len(self.bbox_layer), 1)
         maps = [layer(box_features) for layer in self.centerness_layer]
         rows = rows_by_kernel(maps) if self.centerness_order == "released" else rows_by_cell(maps)
-        return torch.tanh(rows)
+        return torch.tanh(rows.float())
 
 
 def rows_by_cell(maps: list[Tensor]) -> Tensor:

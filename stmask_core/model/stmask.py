@@ -69,8 +69,9 @@ class STMask(nn.Module):
 
     def forward(self, images: Tensor) -> RawOutput:
         """Normalised images (B, 3, H, W), H and W multiples of 32 -> raw outputs."""
-        pyramid = self.fpn(*self.backbone(images))
-        prototypes = F.relu(self.proto_net(pyramid[0])).permute(0, 2, 3, 1)  # (B, Hp, Wp, P)
+        dtype = next(self.fpn.parameters()).dtype  # float32, or what optimise_for_inference chose
+        pyramid = self.fpn(*self.backbone(images.to(dtype)))
+        prototypes = F.relu(self.proto_net(pyramid[0])).permute(0, 2, 3, 1).float()  # (B, Hp, Wp, P)
         levels = [self.prediction_layers[0](level) for level in pyramid]
         sizes = tuple((level.shape[2], level.shape[3]) for level in pyramid)
         chosen = self.config.correlation_level
@@ -103,4 +104,5 @@ class STMask(nn.Module):
         )
         rois = sanitise_rois(boxes, fused.shape[2], fused.shape[3])
         deltas, coefficient_deltas = self.TemporalNet(roi_align(fused[0], rois))
-        return decode_boxes(deltas, center_form(boxes)), coefficients + coefficient_deltas
+        moved = decode_boxes(deltas.float(), center_form(boxes))
+        return moved, coefficients + coefficient_deltas.float()

@@ -3,10 +3,13 @@
 import pytest
 import torch
 
+from stmask_core.model.box_coding import center_form, decode_boxes
+from stmask_core.model.inference import optimise_for_inference
 from stmask_core.model.temporal import correlate, fusion_map, roi_align, sanitise_rois
 from tests.golden.vectors import (
     END_TO_END,
     assert_stored,
+    differences,
     golden_network,
     load,
     network_input,
@@ -106,6 +109,43 @@ def assert_temporal_fusion(golden, network, previous, current):
     deltas, coefficient_deltas = network.TemporalNet(rois)
     assert (deltas - torch.from_numpy(golden["f1/tn_loc"])).abs().max() <= TOLERANCE
     assert (coefficient_deltas - torch.from_numpy(golden["f1/tn_coeff"])).abs().max() <= TOLERANCE
+
+
+FAST_CASES = ["STMask_darknet53-small", "STMask_plus_base_ali-small", "STMask_plus_resnet50_ada-small"]
+
+
+@pytest.mark.parametrize("name", FAST_CASES)
+@torch.inference_mode()
+def test_network_made_ready_for_inference(name):
+    golden = load(name)
+    network = network_of(golden)
+    before = state_crc32(network)
+    ready = optimise_for_inference(network)
+    raws = [ready(network_input(golden, frame)) for frame in (0, 1)]
+    for frame, raw in enumerate(raws):
+        for key, value in outputs(raw).items():
+            assert_stored(golden, f"f{frame}/{key}", value, TOLERANCE)
+    assert_temporal_fusion(golden, ready, *raws)
+    assert state_crc32(network) == before, "the original is untouched"
+
+
+@pytest.mark.parametrize("name", FAST_CASES)
+@torch.inference_mode()
+def test_network_in_bfloat16_stays_near(name):
+    golden = load(name)
+    ready = optimise_for_inference(network_of(golden), torch.bfloat16)
+    raws = [ready(network_input(golden, frame)) for frame in (0, 1)]
+    for field in ("box_deltas", "class_logits", "centerness", "mask_coefficients", "prototypes"):
+        assert getattr(raws[0], field).dtype == torch.float32
+    for key in ("loc", "conf_logits", "mask_coeff", "centerness", "proto"):
+        samples, _ = differences(golden, f"f0/{key}", outputs(raws[0])[key])
+        assert samples <= 0.25 * golden[f"f0/{key}/stat"][1], f"{key}: {samples}"
+    boxes = torch.from_numpy(golden["f0/tracks/box"])
+    coefficients = torch.from_numpy(golden["f0/tracks/mask_coeff"])
+    moved = ready.carry(raws[0].frame_features(0), raws[1].frame_features(0), boxes, coefficients)
+    exact = decode_boxes(torch.from_numpy(golden["f1/tn_loc"]), center_form(boxes))
+    assert (moved[0] - exact).abs().max() <= 0.02
+    assert (moved[1] - coefficients - torch.from_numpy(golden["f1/tn_coeff"])).abs().max() <= 0.1
 
 
 @pytest.mark.parametrize("name", [case for case in CASES if case.endswith("-small")])

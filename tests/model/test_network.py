@@ -1,4 +1,4 @@
-"""The network as a whole: every configuration of the paper's tables runs, gradients flow, batches do not mix."""
+"""The network as a whole: every row of the paper's tables runs, gradients flow, batches do not mix."""
 
 from dataclasses import replace
 
