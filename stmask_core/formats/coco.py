@@ -1,0 +1,354 @@
+"""COCO, one image entry per frame: for tools that know images but not videos.
+
+Each mask is an ordinary COCO annotation (run lengths, ``iscrowd`` 0) that carries its identity twice, as
+``track_id`` and as ``attributes.track_id``, because tools look in one place or the other. Images carry
+``video_id`` and ``frame_index``; without them (files from elsewhere) a folder of images is a video and its
+frames are in natural order of their names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from stmask_core.errors import FormatError
+from stmask_core.formats.atomic import atomic_write
+from stmask_core.formats.exchange import (
+    SOURCES,
+    Exchange,
+    ExchangeCategory,
+    ExchangeTrack,
+    ExchangeVideo,
+    Observation,
+    observations_by_frame,
+)
+from stmask_core.formats.folders import natural_order
+from stmask_core.formats.frame_names import frame_file_names, safe_relative_name
+from stmask_core.formats.json_reading import (
+    as_int,
+    as_list,
+    as_number,
+    as_object,
+    as_text,
+    load_json,
+    rest_of,
+)
+from stmask_core.formats.reports import WriteReport
+from stmask_core.structures.masks import Mask
+
+ANNOTATION_KEYS = frozenset(
+    (
+        *("id", "image_id", "category_id", "segmentation", "area", "bbox", "iscrowd"),
+        *("track_id", "score", "attributes"),
+    )
+)
+
+
+def write_coco(exchange: Exchange, path: str | os.PathLike[str], *, compressed: bool = True) -> WriteReport:
+    """Write every frame of every video as an image, every mask as an annotation, in one pass over the videos.
+
+    compressed: run lengths as text (what most tools want) or as lists.
+    """
+    report = WriteReport(path=Path(path))
+    images: list[dict[str, Any]] = []
+    videos: list[dict[str, Any]] = []
+    number = 0
+    with atomic_write(path) as file:
+        file.write('{"annotations": [')
+        for video_id, video in enumerate(exchange.videos, start=1):
+            first_image = len(images) + 1
+            for annotation in _annotations(video, first_image, number + 1, compressed=compressed):
+                file.write(("," if number else "") + "\n" + _dump(annotation))
+                number += 1
+            images += _images(video, video_id, first_image)
+            videos.append({"id": video_id, "name": video.name, "width": video.width, "height": video.height})
+            report = report.with_video(video)
+        categories = [
+            {**c.extra, "id": c.id, "name": c.name, "supercategory": c.supercategory}
+            for c in exchange.categories
+        ]
+        for name, rows in (("images", images), ("videos", videos), ("categories", categories)):
+            file.write(f'\n],\n"{name}": [' + ",".join("\n" + _dump(row) for row in rows))
+        file.write(f'\n],\n"info": {_dump(dict(exchange.extra))},\n"licenses": []}}\n')
+    return report
+
+
+def _annotations(
+    video: ExchangeVideo, first_image: int, first_id: int, *, compressed: bool
+) -> Iterator[dict[str, Any]]:
+    number = first_id
+    for frame, observations in sorted(observations_by_frame(video).items()):
+        for track, observation in observations:
+            mask = observation.mask
+            x1, y1, x2, y2 = mask.box or (0, 0, 0, 0)
+            attributes = {
+                "track_id": track.id,
+                "occluded": observation.occlusion > 0,
+                "occlusion": observation.occlusion,
+                "source": observation.source,
+                "locked": observation.locked,
+            }
+            size = [mask.height, mask.width]
+            row: dict[str, Any] = {
+                **observation.extra,
+                "id": number,
+                "image_id": first_image + frame,
+                "category_id": track.category_id,
+                "segmentation": mask.to_coco()
+                if compressed
+                else {"size": size, "counts": mask.to_coco_list()},
+                "area": mask.area,
+                "bbox": [x1, y1, x2 - x1, y2 - y1],
+                "iscrowd": int(track.is_crowd),
+                "track_id": track.id,
+                "attributes": attributes,
+            }
+            if observation.score is not None:
+                row["score"] = observation.score
+            yield row
+            number += 1
+
+
+def _images(video: ExchangeVideo, video_id: int, first_image: int) -> Iterator[dict[str, Any]]:
+    for frame, name in enumerate(frame_file_names(video)):
+        yield {
+            "id": first_image + frame,
+            "file_name": name,
+            "width": video.width,
+            "height": video.height,
+            "video_id": video_id,
+            "frame_index": frame,
+        }
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Image:
+    id: int
+    file_name: str
+    width: int
+    height: int
+    video: str
+    frame_index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One annotation read: which track, in which frame."""
+
+    frame: int
+    key: tuple[str, int]
+    category_id: int
+    is_crowd: bool
+    observation: Observation
+    place: str
+
+
+def read_coco(path: str | os.PathLike[str]) -> Exchange:
+    """Read COCO instances with run lengths or polygons; FormatError names the entry that is wrong.
+
+    Annotations without a track id become tracks of one frame each, with a warning.
+    """
+    path = Path(path)
+    content = load_json(path)
+    if isinstance(content, list):
+        raise FormatError(f"{path.name}: a list of results, not a COCO file with images.")
+    content = as_object(content, path.name)
+    if not isinstance(content.get("images"), list):
+        hint = "It has videos: is it YouTube-VIS? Then say --format ytvis." if "videos" in content else ""
+        raise FormatError(f"{path.name}: has no list of images.", hint)
+    categories = _read_categories(content.get("categories"))
+    groups = _group_images(content, path.stem)
+    warnings: list[str] = []
+    found = _read_annotations(content.get("annotations"), groups, {c.id for c in categories}, warnings)
+    videos = tuple(
+        _video(number, name, images, found.get(name, []), warnings)
+        for number, (name, images) in enumerate(groups.items(), start=1)
+    )
+    info = content.get("info")
+    return Exchange(categories, videos, info if isinstance(info, dict) else {}, tuple(warnings))
+
+
+def _read_categories(value: Any) -> tuple[ExchangeCategory, ...]:
+    found: dict[int, ExchangeCategory] = {}
+    for i, entry in enumerate(as_list(value, "categories")):
+        place = f"categories[{i}]"
+        fields = as_object(entry, place)
+        id_ = as_int(fields.get("id"), f"{place}.id")
+        if id_ in found:
+            raise FormatError(f"{place}: the id {id_} is used twice.")
+        supercategory = fields.get("supercategory")
+        found[id_] = ExchangeCategory(
+            id_,
+            as_text(fields.get("name"), f"{place}.name"),
+            supercategory if isinstance(supercategory, str) else "object",
+            rest_of(fields, frozenset(("id", "name", "supercategory"))),
+        )
+    return tuple(found.values())
+
+
+def _group_images(content: Mapping[str, Any], stem: str) -> dict[str, list[_Image]]:
+    """video name -> its images in order of their frames."""
+    names = {}
+    for i, entry in enumerate(content["videos"] if isinstance(content.get("videos"), list) else ()):
+        fields = as_object(entry, f"videos[{i}]")
+        names[as_int(fields.get("id"), f"videos[{i}].id")] = as_text(fields.get("name"), f"videos[{i}].name")
+    groups: dict[str, list[_Image]] = {}
+    seen: set[int] = set()
+    for i, entry in enumerate(content["images"]):
+        image = _read_image(as_object(entry, f"images[{i}]"), f"images[{i}]", names, stem)
+        if image.id in seen:
+            raise FormatError(f"images[{i}]: the id {image.id} is used twice.")
+        seen.add(image.id)
+        groups.setdefault(image.video, []).append(image)
+    return {name: _in_order(name, images) for name, images in groups.items()}
+
+
+def _read_image(fields: Mapping[str, Any], place: str, names: Mapping[int, str], stem: str) -> _Image:
+    file_name = safe_relative_name(as_text(fields.get("file_name"), f"{place}.file_name"), place)
+    folder = PurePosixPath(file_name).parent.as_posix()
+    video = stem if folder == "." else folder
+    if "video_id" in fields:
+        video_id = as_int(fields["video_id"], f"{place}.video_id")
+        video = names.get(video_id, f"video {video_id}")
+    index = None
+    if "frame_index" in fields:
+        index = as_int(fields["frame_index"], f"{place}.frame_index")
+    width, height = (as_int(fields.get(key), f"{place}.{key}") for key in ("width", "height"))
+    try:
+        Mask.empty(height, width)
+    except ValueError as error:
+        raise FormatError(f"{place}: {error}.") from error
+    return _Image(as_int(fields.get("id"), f"{place}.id"), file_name, width, height, video, index)
+
+
+def _in_order(video: str, images: list[_Image]) -> list[_Image]:
+    sizes = {(image.width, image.height) for image in images}
+    if len(sizes) > 1:
+        listed = ", ".join(f"{width}x{height}" for width, height in sorted(sizes)[:5])
+        raise FormatError(
+            f"The images of {video!r} have different sizes ({listed}).",
+            "The frames of a video have one size: give each video a folder in file_name.",
+        )
+    by_index = {image.frame_index: image for image in images}
+    if None not in by_index and len(by_index) == len(images) and set(by_index) == set(range(len(images))):
+        return [by_index[i] for i in range(len(images))]
+    return sorted(images, key=lambda image: natural_order(image.file_name))
+
+
+def _read_annotations(
+    value: Any, groups: Mapping[str, list[_Image]], category_ids: set[int], warnings: list[str]
+) -> dict[str, list[_Found]]:
+    where = {
+        image.id: (name, frame, image)
+        for name, images in groups.items()
+        for frame, image in enumerate(images)
+    }
+    found: dict[str, list[_Found]] = {}
+    nameless = 0
+    for i, entry in enumerate([] if value is None else as_list(value, "annotations")):
+        place = f"annotations[{i}]"
+        fields = as_object(entry, place)
+        image_id = as_int(fields.get("image_id"), f"{place}.image_id")
+        if image_id not in where:
+            raise FormatError(f"{place}: no image has the id {image_id}.")
+        name, frame, image = where[image_id]
+        category_id = as_int(fields.get("category_id"), f"{place}.category_id")
+        if category_id not in category_ids:
+            raise FormatError(f"{place}: no category has the id {category_id}.")
+        mask = _read_mask(fields.get("segmentation"), image, f"{place}.segmentation")
+        track_id = _track_id(fields, place)
+        if track_id is None:
+            nameless += 1
+        if mask.is_empty:
+            continue
+        key = ("annotation", i) if track_id is None else ("track", track_id)
+        observation = _observation(fields, frame, mask, place)
+        crowd = fields.get("iscrowd") in (1, True)
+        found.setdefault(name, []).append(_Found(frame, key, category_id, crowd, observation, place))
+    if nameless:
+        warnings.append(f"{nameless} annotations have no track id: each became a track of its own")
+    return found
+
+
+def _read_mask(value: Any, image: _Image, place: str) -> Mask:
+    try:
+        if isinstance(value, dict):
+            mask = Mask.from_coco(value)
+        else:
+            mask = Mask.from_polygons(as_list(value, place), image.height, image.width)
+    except ValueError as error:
+        raise FormatError(f"{place}: {error}.") from error
+    if (mask.height, mask.width) != (image.height, image.width):
+        raise FormatError(
+            f"{place}: a mask of {mask.width} x {mask.height} on an image of {image.width} x {image.height}."
+        )
+    return mask
+
+
+def _track_id(fields: Mapping[str, Any], place: str) -> int | None:
+    attributes = fields.get("attributes")
+    for holder in (fields, attributes if isinstance(attributes, dict) else {}):
+        for key in ("track_id", "instance_id"):
+            if holder.get(key) is not None:
+                return as_int(holder[key], f"{place}.{key}")
+    return None
+
+
+def _observation(fields: Mapping[str, Any], frame: int, mask: Mask, place: str) -> Observation:
+    attributes = fields.get("attributes")
+    attributes = attributes if isinstance(attributes, dict) else {}
+    source = attributes.get("source")
+    occlusion = attributes.get("occlusion")
+    if not isinstance(occlusion, int) or not 0 <= occlusion <= 2:
+        occlusion = int(attributes.get("occluded") is True)
+    score = fields.get("score")
+    return Observation(
+        frame,
+        mask,
+        score=None if score is None else as_number(score, f"{place}.score"),
+        source=source if source in SOURCES else "imported",
+        locked=attributes.get("locked") is True,
+        occlusion=int(occlusion),
+        extra=rest_of(fields, ANNOTATION_KEYS),
+    )
+
+
+def _video(
+    number: int, name: str, images: list[_Image], found: list[_Found], warnings: list[str]
+) -> ExchangeVideo:
+    by_key: dict[tuple[str, int], list[_Found]] = {}
+    for one in sorted(found, key=lambda f: f.frame):
+        frames = by_key.setdefault(one.key, [])
+        if frames and frames[-1].frame == one.frame:
+            raise FormatError(f"{one.place}: track {one.key[1]} has two masks in one image.")
+        frames.append(one)
+    taken = {id_ for kind, id_ in by_key if kind == "track"}
+    free = max([0, *taken]) + 1
+    tracks = []
+    for (kind, id_), rows in by_key.items():
+        if kind != "track":
+            id_, free = free, free + 1
+        votes = Counter(row.category_id for row in rows)
+        category_id = votes.most_common(1)[0][0]
+        if len(votes) > 1:
+            warnings.append(f"{name}: track {id_} changes its category; the most frequent one was taken")
+        observations = tuple(row.observation for row in rows)
+        tracks.append(ExchangeTrack(id_, category_id, observations, is_crowd=rows[0].is_crowd))
+    return ExchangeVideo(
+        number,
+        name,
+        images[0].width,
+        images[0].height,
+        len(images),
+        tuple(sorted(tracks, key=lambda track: track.id)),
+        frame_names=tuple(image.file_name for image in images),
+    )

@@ -1,0 +1,91 @@
+"""Exports that are folders: written beside the target, then renamed; read without following links out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from stmask_core.errors import FormatError
+
+MOST_FILES = 1_000_000  # per export folder; more is a disk, not an annotation
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str | os.PathLike[str], *, replace: bool = False) -> Iterator[Path]:
+    """Yield an empty folder that becomes ``path`` when the block ends well, and vanishes when it does not.
+
+    replace: a folder that is already there is kept until the new one is complete, then removed; without it,
+    one that holds anything is refused with FormatError.
+    """
+    target = Path(path)
+    occupied = target.exists() and (not target.is_dir() or any(target.iterdir()))
+    if occupied and not (replace and target.is_dir()):
+        hint = "Choose another place." if not target.is_dir() else "Choose another place or say --force."
+        raise FormatError(f"{target} is already there.", hint)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    token = secrets.token_hex(4)
+    beside = target.with_name(f".{target.name}.{token}.part")
+    aside = target.with_name(f".{target.name}.{token}.old")
+    beside.mkdir()
+    try:
+        yield beside
+        if target.exists():
+            target.rename(aside)
+        try:
+            beside.rename(target)
+        except BaseException:
+            if aside.exists():
+                aside.rename(target)
+            raise
+        shutil.rmtree(aside, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+
+
+def safe_names(names: Iterable[str]) -> list[str]:
+    """A folder or file name for each of ``names``: no separators, no leading dot, no two alike."""
+    taken: set[str] = set()
+    safe: list[str] = []
+    for name in names:
+        base = re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", name).strip(". ")[:120] or "video"
+        candidate, number = base, 2
+        while candidate.casefold() in taken:
+            candidate, number = f"{base}_{number}", number + 1
+        taken.add(candidate.casefold())
+        safe.append(candidate)
+    return safe
+
+
+def natural_order(name: str) -> tuple[tuple[int, int | str], ...]:
+    """Sort key under which ``2.png`` comes before ``10.png``."""
+    parts = re.split(r"([0-9]{1,18})", name)
+    return tuple((0, int(part)) if index % 2 else (1, part) for index, part in enumerate(parts))
+
+
+def picture_folders(root: Path, suffix: str = ".png") -> list[tuple[str, list[Path]]]:
+    """(video name, pictures in natural order) of every folder under ``root`` that holds pictures.
+
+    The name of a folder called ``instances`` is its parent's. Links are not followed; four levels are looked
+    at (``Annotations/480p/<video>``, ``<video>/instances``).
+    """
+    found: list[tuple[str, list[Path]]] = []
+    count = 0
+    for folder, subfolders, files in os.walk(root):
+        depth = len(Path(folder).relative_to(root).parts)
+        subfolders[:] = sorted(s for s in subfolders if depth < 4 and not s.startswith("."))
+        pictures = [Path(folder, f) for f in files if f.lower().endswith(suffix) and not f.startswith(".")]
+        pictures = [p for p in pictures if not p.is_symlink()]
+        count += len(pictures)
+        if count > MOST_FILES:
+            raise FormatError(f"{root} holds more than {MOST_FILES} pictures.")
+        if pictures:
+            here = Path(folder)
+            name = here.parent.name if here.name == "instances" and depth else here.name
+            found.append((name, sorted(pictures, key=lambda p: natural_order(p.name))))
+    return found
