@@ -1,0 +1,437 @@
+"""The truth about a project: every record, the only way to write them, and undo.
+
+    with document.edit("Rename track"):
+        document.put(replace(track, name="fish"))
+
+An edit reaches the project file in one transaction before the history and before any view hears of it. If the
+block or the file fails, everything is as before and the error rises. Undo is the recorded changes read
+backwards; nobody writes an inverse. A document is used by one thread at a time.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from stmask_core.document.annotation_table import (
+    ACCEPTED,
+    LOCKED,
+    OCCLUSION_SHIFT,
+    OUTSIDE,
+    AnnotationTable,
+    Row,
+    row_of,
+    run_of,
+)
+from stmask_core.document.changes import Change, Diff, Focus, Key, Origin, TableName
+from stmask_core.document.history import History
+from stmask_core.document.records import (
+    OCCLUSIONS,
+    SOURCES,
+    Category,
+    CategoryId,
+    FrameState,
+    MaskAnnotation,
+    MaskBody,
+    ModelRun,
+    NoteId,
+    Record,
+    ReviewNote,
+    RunId,
+    Track,
+    TrackId,
+    Video,
+    VideoId,
+)
+from stmask_core.document.store import Entry, Evidence, EvidenceKind, Store
+from stmask_core.document.table import Table
+from stmask_core.errors import DocumentError, NotInEdit, ProjectFileError
+
+TABLE_OF: dict[type, TableName] = {
+    Video: "videos",
+    Category: "categories",
+    Track: "tracks",
+    ReviewNote: "notes",
+    ModelRun: "runs",
+    FrameState: "frame_states",
+}
+Listener = Callable[[Diff], None]
+
+
+@dataclass
+class _OpenEdit:
+    """What the edit in progress did so far. before: the first state of everything touched."""
+
+    before: dict[tuple[TableName, Key], Record | Row | None] = field(default_factory=dict)
+    bodies: dict[int, MaskBody] = field(default_factory=dict)
+    evidence: list[Evidence] = field(default_factory=list)
+
+
+class Document:
+    """Records in tables, readable by all; ``put`` and ``remove`` inside ``edit`` are the only writers."""
+
+    def __init__(self, store: Store) -> None:
+        self.videos: Table[VideoId, Video] = Table()
+        self.categories: Table[CategoryId, Category] = Table()
+        self.tracks: Table[TrackId, Track] = Table()
+        self.notes: Table[NoteId, ReviewNote] = Table()
+        self.runs: Table[RunId, ModelRun] = Table()
+        self.frame_states: Table[tuple[int, int], FrameState] = Table()
+        self.annotations = AnnotationTable()
+        self._tables: dict[TableName, Table[Any, Any]] = {
+            "videos": self.videos,
+            "categories": self.categories,
+            "tracks": self.tracks,
+            "notes": self.notes,
+            "runs": self.runs,
+            "frame_states": self.frame_states,
+        }
+        self._store = store
+        self._open: _OpenEdit | None = None
+        self._notifying = False
+        self._listeners: list[Listener] = []
+        contents = store.load()
+        for name, records in contents.records.items():
+            for key, record in records.items():
+                self._tables[name].write(key, record)
+        for track, columns in contents.annotations:
+            self.annotations.load(track, columns)
+        self.history = History(contents.entries, contents.position)
+        self._next_ids = dict(contents.next_ids)
+
+    # Reading
+
+    @property
+    def read_only_reason(self) -> str:
+        """Why nothing can be changed; empty when everything can."""
+        return self._store.read_only_reason
+
+    def annotation(self, track: TrackId, frame: int) -> MaskAnnotation | None:
+        """A track's mask annotation in a frame, with its pixels; None when there is none."""
+        row = self.annotations.row(track, frame)
+        return None if row is None else self.materialise(track, frame, row)
+
+    def materialise(self, track: TrackId, frame: int, row: Row) -> MaskAnnotation:
+        """The annotation that a row stands for, with its pixels."""
+        mask, box, extra = self.body(row.body)
+        return MaskAnnotation(
+            track=track,
+            frame=frame,
+            mask=mask,
+            source=SOURCES[row.source],
+            score=row.score,
+            box=box,
+            locked=bool(row.flags & LOCKED),
+            accepted=bool(row.flags & ACCEPTED),
+            outside=bool(row.flags & OUTSIDE),
+            occlusion=OCCLUSIONS[row.flags >> OCCLUSION_SHIFT & 3],
+            run=run_of(row),
+            extra=extra,
+        )
+
+    def body(self, number: int) -> MaskBody:
+        """Pixels, box and extra fields stored under the number that rows carry."""
+        if self._open is not None and number in self._open.bodies:
+            return self._open.bodies[number]
+        return self._store.read_body(number)
+
+    def evidence(self, run: RunId, frame: int, kind: EvidenceKind = "evidence") -> bytes | None:
+        """What was kept beside a run's frame; None when nothing was."""
+        for item in reversed(self._open.evidence if self._open is not None else []):
+            if item[:3] == (run, frame, kind):
+                return item.data
+        return self._store.read_evidence(run, frame, kind)
+
+    # Writing
+
+    @contextmanager
+    def edit(self, name: str, *, focus: Focus | None = None, group: str | None = None) -> Iterator[Document]:
+        """The only place where the document may be written; one undo step when anything really changed.
+
+        focus: where undo should take the user. group: neighbouring edits of one group (see ``new_group``) are
+        undone together. Raises ProjectFileError, with everything as before, when the file refuses.
+        """
+        self._check_may_begin()
+        self._open = _OpenEdit()
+        try:
+            yield self
+            diff = Diff(name, self._changes(), focus, group)
+            if diff.changes or self._open.evidence:
+                entry, forgotten = self._save(diff)
+        except BaseException:
+            self._roll_back()
+            raise
+        self._open = None
+        if diff.changes:
+            self.history.push(entry)
+            if forgotten is not None:
+                self.history.forget_up_to(forgotten[1])
+            self._notify(diff)
+
+    def put(self, record: Record | MaskAnnotation) -> None:
+        """Add a record, or replace the one with its id. An equal record changes nothing."""
+        if isinstance(record, MaskAnnotation):
+            self._put_annotation(record)
+            return
+        table = TABLE_OF[type(record)]
+        self._check_references(record)
+        self._write(table, key_of(record), record)
+
+    def put_row(self, track: TrackId, frame: int, row: Row) -> None:
+        """Put an annotation whose pixels are stored already: how masks move between tracks and frames."""
+        self._check_place(track, frame)
+        self._write("annotations", (track, frame), row)
+
+    def remove(self, record: Record | MaskAnnotation) -> None:
+        """Remove the record with this one's id. DocumentError while others refer to it."""
+        if isinstance(record, MaskAnnotation):
+            self.remove_row(record.track, record.frame)
+            return
+        table, key = TABLE_OF[type(record)], key_of(record)
+        if key not in self._tables[table]:
+            raise DocumentError(f"There is no such {type(record).__name__.lower()} to remove.")
+        self._check_unused(record)
+        self._write(table, key, None)
+
+    def remove_row(self, track: TrackId, frame: int) -> None:
+        """Remove a track's annotation in a frame; nothing happens when there is none."""
+        self._write("annotations", (track, frame), None)
+
+    def put_evidence(self, run: RunId, frame: int, data: bytes, kind: EvidenceKind = "evidence") -> None:
+        """Keep opaque bytes beside a run's frame. They live as long as the run and are no part of undo."""
+        self._check_open().evidence.append(Evidence(run, frame, kind, data))
+
+    def new_id(self, table: TableName | Literal["bodies"]) -> int:
+        """A number never used in this table of this project."""
+        self._check_open()
+        number = max(self._next_ids.get(table, 1), 1)
+        self._next_ids[table] = number + 1
+        return number
+
+    def new_group(self, what: str) -> str:
+        """A fresh name for a group of edits."""
+        return f"{what}-{secrets.token_hex(6)}"
+
+    # Undo
+
+    def undo(self) -> Diff | None:
+        """Take the newest step back; returns its last diff, or None when there is nothing to undo."""
+        return self._travel("undo")
+
+    def redo(self) -> Diff | None:
+        """Bring back the step undone last; None when there is none."""
+        return self._travel("redo")
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call ``listener`` after every edit, undo and redo; returns the function that stops it.
+
+        A listener may not edit. One that raises is reported through ``sys.excepthook``: the edit is safe.
+        """
+        self._listeners.append(listener)
+
+        def stop() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return stop
+
+    # Inside
+
+    def _travel(self, origin: Origin) -> Diff | None:
+        """Apply one step backwards or forwards, entry by entry, in one transaction of the file."""
+        self._check_may_begin()
+        back = origin == "undo"
+        step = self.history.undo_step() if back else self.history.redo_step()
+        if not step:
+            return None
+        position = step[-1].number - 1 if back else step[-1].number
+        applied: list[Entry] = []
+        try:
+            with self._store.transaction():
+                for entry in step:
+                    changes = self._changes_of(entry, origin)
+                    applied.append(entry)
+                    self._apply(changes)
+                    self._store.write_changes(changes)
+                self._store.write_position(position)
+        except BaseException:
+            for entry in reversed(applied):
+                self._apply(self._changes_of(entry, "redo" if back else "undo"))
+            raise
+        if back:
+            self.history.move_back(step)
+        else:
+            self.history.move_forward(step)
+        for entry in step:
+            diff = Diff(entry.name, self._changes_of(entry, origin), entry.focus, entry.group, origin)
+            self._notify(diff)
+        return diff
+
+    def _changes_of(self, entry: Entry, origin: Origin) -> tuple[Change, ...]:
+        changes = self._store.read_changes(entry.number)
+        return tuple(change.inverse() for change in reversed(changes)) if origin == "undo" else changes
+
+    def _save(self, diff: Diff) -> tuple[Entry, tuple[int, int] | None]:
+        """Hand the edit to the store in one transaction; returns its header and what was forgotten."""
+        assert self._open is not None
+        entry = Entry(self.history.next_number, diff.name, diff.group, diff.focus, 0)
+        used = {change.after.body for change in diff.changes if isinstance(change.after, Row)}
+        forgotten = None
+        with self._store.transaction():
+            self._store.write_bodies({n: body for n, body in self._open.bodies.items() if n in used})
+            self._store.write_evidence(self._open.evidence)
+            if diff.changes:
+                self._store.write_changes(diff.changes)
+                self._store.write_next_ids(self._next_ids)
+                undone = self.history.undone()
+                if undone is not None:
+                    self._store.forget_entries(*undone)
+                entry = self._store.push_entry(entry, diff.changes)
+                forgotten = self.history.over_budget()
+                if forgotten is not None:
+                    self._store.forget_entries(*forgotten)
+        return entry, forgotten
+
+    def _changes(self) -> tuple[Change, ...]:
+        """Net changes of the open edit, in the order of first touch."""
+        assert self._open is not None
+        found = []
+        for (table, key), before in self._open.before.items():
+            after = self._read(table, key)
+            if after != before:
+                found.append(Change(table, key, before, after))
+        return tuple(found)
+
+    def _roll_back(self) -> None:
+        assert self._open is not None
+        for (table, key), before in reversed(self._open.before.items()):
+            self._set(table, key, before)
+        self._open = None
+
+    def _notify(self, diff: Diff) -> None:
+        self._notifying = True
+        try:
+            for listener in tuple(self._listeners):
+                try:
+                    listener(diff)
+                except Exception:  # noqa: BLE001 - a view's bug must not make a saved edit look failed
+                    sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        finally:
+            self._notifying = False
+
+    def _put_annotation(self, annotation: MaskAnnotation) -> None:
+        track, frame = annotation.track, annotation.frame
+        edit = self._check_open()
+        self._check_place(track, frame)
+        video = self.videos[self.tracks[track].video]
+        mask = annotation.mask
+        if (mask.height, mask.width) != (video.height, video.width):
+            raise DocumentError(
+                f"The mask is {mask.width} x {mask.height}, the video {video.width} x {video.height}."
+            )
+        body = MaskBody(mask, annotation.box, annotation.extra)
+        old = self.annotations.row(track, frame)
+        if old is not None and self.body(old.body) == body:
+            number = old.body
+        else:
+            number = self.new_id("bodies")
+            edit.bodies[number] = body
+        self._write("annotations", (track, frame), row_of(annotation, number))
+
+    def _write(self, table: TableName, key: Key, after: Record | Row | None) -> None:
+        edit = self._check_open()
+        before = self._read(table, key)
+        if after == before:
+            return
+        edit.before.setdefault((table, key), before)
+        self._set(table, key, after)
+
+    def _read(self, table: TableName, key: Key) -> Record | Row | None:
+        if table == "annotations":
+            return self.annotations.row(*key)  # type: ignore[misc]
+        return self._tables[table].get(key)
+
+    def _set(self, table: TableName, key: Key, record: Record | Row | None) -> None:
+        if table == "annotations":
+            self.annotations.write(*key, record)  # type: ignore[misc, arg-type, call-arg]
+        else:
+            self._tables[table].write(key, record)
+
+    def _apply(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            self._set(change.table, change.key, change.after)
+
+    # Rules
+
+    def _check_open(self) -> _OpenEdit:
+        if self._open is None:
+            raise NotInEdit("The document was written outside an edit.")
+        return self._open
+
+    def _check_may_begin(self) -> None:
+        if self._notifying:
+            raise DocumentError("A listener tried to edit the document it was told about.")
+        if self._open is not None:
+            raise DocumentError("An edit is in progress already.")
+        if self._store.read_only_reason:
+            raise ProjectFileError(
+                f"The project cannot be changed: {self._store.read_only_reason}",
+                "Save a copy and work there.",
+            )
+
+    def _check_place(self, track: TrackId, frame: int) -> None:
+        self._check_open()
+        if track not in self.tracks:
+            raise DocumentError(f"There is no track {track}.")
+        count = self.videos[self.tracks[track].video].frame_count
+        if not 0 <= frame < count:
+            raise DocumentError(f"Frame {frame} is outside the video, which has {count} frames.")
+
+    def _check_references(self, record: Record) -> None:
+        """Everything a record points to exists, and a video still holds its masks."""
+        video = getattr(record, "video", None)
+        if video is not None and video not in self.videos:
+            raise DocumentError(f"There is no video {video}.")
+        if isinstance(record, Track):
+            if record.category not in self.categories:
+                raise DocumentError(f"There is no category {record.category}.")
+            old = self.tracks.get(record.id)
+            if old is not None and old.video != record.video and self.annotations.count(record.id):
+                raise DocumentError("A track with masks cannot move to another video.")
+        if isinstance(record, Video):
+            self._check_video(record)
+
+    def _check_video(self, video: Video) -> None:
+        old = self.videos.get(video.id)
+        if old is None:
+            return
+        extents = [self.annotations.extent(track) for track in self.tracks.of_video(video.id)]
+        last = max((extent[1] for extent in extents if extent), default=-1)
+        resized = (old.width, old.height) != (video.width, video.height)
+        if last >= video.frame_count or (resized and last >= 0):
+            raise DocumentError(f"The masks of video {video.id} do not fit its new size or length.")
+
+    def _check_unused(self, record: Record) -> None:
+        """Nothing points to a record that is to go."""
+        if isinstance(record, Track):
+            used = self.annotations.count(record.id) > 0
+        elif isinstance(record, Category):
+            used = any(track.category == record.id for track in self.tracks.values())
+        elif isinstance(record, Video):
+            tables = (self.tracks, self.notes, self.runs, self.frame_states)
+            used = any(table.of_video(record.id) for table in tables)
+        else:
+            used = False
+        if used:
+            raise DocumentError(
+                f"This {type(record).__name__.lower()} is still in use and cannot be removed."
+            )
+
+
+def key_of(record: Record) -> Key:
+    """Where a record lives in its table."""
+    return (record.video, record.frame) if isinstance(record, FrameState) else record.id

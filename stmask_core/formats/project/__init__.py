@@ -1,0 +1,1 @@
+"""The project file (`.stm`): an SQLite database. `project_file` beside this package is its front door."""

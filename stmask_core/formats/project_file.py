@@ -1,0 +1,212 @@
+"""The project file ``.stm``: create, open, save a copy, rescue. There is no "unsaved": every edit is on disk.
+
+The front door of the package ``project`` beside it. A damaged file is opened read-only and never written; a
+newer one is refused; a second process may look but not write.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from types import TracebackType
+
+from stmask_core.document.document import Document
+from stmask_core.errors import ProjectFileError
+from stmask_core.formats.atomic import atomic_path
+from stmask_core.formats.project.connection import Journal, connect, set_journal, translated
+from stmask_core.formats.project.lock import WriterLock
+from stmask_core.formats.project.schema import VERSION, create_schema, migrate, version_of
+from stmask_core.formats.project.store import ProjectStore
+
+SWEEP_FROM = 64 << 20  # bytes of garbage worth a sweep on closing
+
+
+class ProjectFile:
+    """An open project: its document and the file that keeps it. Close it, or use it as a context manager."""
+
+    def __init__(self, store: ProjectStore, lock: WriterLock | None) -> None:
+        self._store = store
+        self._lock = lock
+        self._closed = False
+        try:
+            self.document = Document(store)
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str], *, journal: Journal = "auto") -> ProjectFile:
+        """Make a new, empty project. ProjectFileError when the name is taken or the folder refuses."""
+        target = Path(path)
+        if target.exists():
+            raise ProjectFileError(f"{target} exists already.", "Choose another name, or open it.")
+        lock = _take_lock(target)
+        try:
+            with translated(target):
+                connection = connect(target, "rwc")
+                set_journal(connection, target, journal)
+                connection.execute("BEGIN")
+                create_schema(connection)
+                connection.execute("COMMIT")
+        except BaseException:
+            lock.release()
+            raise
+        return cls(ProjectStore(connection, target), lock)
+
+    @classmethod
+    def open(
+        cls, path: str | os.PathLike[str], *, read_only: bool = False, journal: Journal = "auto"
+    ) -> ProjectFile:
+        """Open a project; migrates an older one.
+
+        A damaged file, or one in a folder that cannot be written, is opened read-only: ask
+        ``read_only_reason``. Raises ProjectFileError for a file that is no project, is newer than this
+        program, is too damaged to read (then ``rescue`` may help), or is open for editing elsewhere.
+        """
+        target = Path(path)
+        if not target.is_file():
+            raise ProjectFileError(f"There is no project {target}.", "Check the path.")
+        if read_only:
+            return _open_read_only(target, "it was opened read-only.")
+        try:
+            lock = WriterLock(target)
+        except OSError:
+            return _open_read_only(target, "its folder cannot be written.")
+        try:
+            if not os.access(target, os.W_OK):
+                lock.release()
+                return _open_read_only(target, "the file cannot be written.")
+            version, damage = _inspect(target)
+            if damage:
+                lock.release()
+                return _open_read_only(target, f"the file is damaged ({damage}).")
+            with translated(target):
+                connection = connect(target, "rw")
+                try:
+                    set_journal(connection, target, journal)
+                    if version < VERSION:
+                        migrate(connection, version)
+                except BaseException:
+                    connection.close()
+                    raise
+        except BaseException:
+            lock.release()
+            raise
+        return cls(ProjectStore(connection, target), lock)
+
+    @classmethod
+    def in_memory(cls) -> ProjectFile:
+        """A project without a file, for scratch work and tests; ``save_copy`` puts it on disk."""
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        create_schema(connection)
+        return cls(ProjectStore(connection, None), None)
+
+    @property
+    def path(self) -> Path | None:
+        """Where the file is; None in memory."""
+        return self._store.path
+
+    @property
+    def read_only_reason(self) -> str:
+        """Why nothing can be changed; empty when everything can."""
+        return self._store.read_only_reason
+
+    def save_copy(self, path: str | os.PathLike[str]) -> Path:
+        """Write the whole project, undo history included, under another name; atomic."""
+        target = Path(path)
+        if self.path is not None and target.exists() and os.path.samefile(target, self.path):
+            raise ProjectFileError(f"{target} is this very project.", "Choose another name.")
+        with atomic_path(target) as beside, translated(target):
+            copy = sqlite3.connect(beside, isolation_level=None)
+            try:
+                self._store.connection.backup(copy)
+                copy.execute("PRAGMA journal_mode = DELETE")
+            finally:
+                copy.close()
+        return target
+
+    def compact(self) -> None:
+        """Remove what nothing refers to any more and give the space back to the disk."""
+        self._store.sweep()
+        with translated(self.path or Path("project")):
+            self._store.connection.execute("VACUUM")
+
+    def close(self) -> None:
+        """Close the file and give the writer's place back; does nothing the second time."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if self._lock is not None and hasattr(self, "document"):
+                self._sweep_if_worth_it()
+        finally:
+            self._store.close()
+            if self._lock is not None:
+                self._lock.release()
+
+    def _sweep_if_worth_it(self) -> None:
+        still_there = self.path is not None and self.path.exists()
+        if still_there and self._store.garbage_bytes() > SWEEP_FROM:
+            self._store.sweep()
+
+    def __enter__(self) -> ProjectFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _take_lock(path: Path) -> WriterLock:
+    try:
+        return WriterLock(path)
+    except OSError as error:
+        raise ProjectFileError(
+            f"No project can be written in {path.parent} ({error.strerror}).", "Choose another folder."
+        ) from error
+
+
+def _inspect(path: Path) -> tuple[int, str]:
+    """(version, damage in words or empty) of a file, without writing a byte to it."""
+    with translated(path):
+        try:
+            connection = connect(path, "ro")
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        except sqlite3.OperationalError:
+            connection = connect(path, "rw")  # a journal left by a crash has to be played back first
+        try:
+            version = version_of(connection)
+            answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        finally:
+            connection.close()
+    return version, "" if answer == "ok" else str(answer)
+
+
+def _open_read_only(path: Path, reason: str) -> ProjectFile:
+    with translated(path):
+        try:
+            connection = connect(path, "ro")
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        except sqlite3.OperationalError:
+            # The folder refuses the shared memory of WAL: nobody can be writing, read the file as it is.
+            connection = connect(path, "ro", immutable=True)
+        try:
+            version = version_of(connection)
+        except BaseException:
+            connection.close()
+            raise
+    if version < VERSION:
+        connection = _migrated_copy(connection)
+    return ProjectFile(ProjectStore(connection, path, reason), None)
+
+
+def _migrated_copy(old: sqlite3.Connection) -> sqlite3.Connection:
+    """An older file in memory at our version, when the file itself may not be changed."""
+    copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    old.backup(copy)
+    version = version_of(copy)
+    old.close()
+    migrate(copy, version)
+    return copy
