@@ -1,0 +1,107 @@
+"""``stmask weights``: which checkpoints the authors released, and what a given file is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stmask_core.cli import print_json
+from stmask_core.errors import CheckpointError
+
+
+@click.command("weights")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
+def command(file: Path | None, as_json: bool) -> None:
+    """List the released checkpoints, or say what FILE is."""
+    answer: Any = released_files() if file is None else describe(file)
+    if as_json:
+        print_json(answer)
+    elif file is None:
+        print_released(answer)
+    else:
+        print_description(answer)
+
+
+def released_files() -> list[dict[str, Any]]:
+    """The authors' table as JSON values."""
+    from stmask_core.model.released import RELEASED
+
+    return [asdict(entry) for entry in RELEASED]
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """What a weights file is; CheckpointError when it is no weights file or nothing of it is of use here."""
+    from stmask_core.model.checkpoint import read_checkpoint
+    from stmask_core.model.recognise import released_names
+
+    try:
+        checkpoint = read_checkpoint(path)
+    except CheckpointError as error:
+        return describe_initialisation(path, error)
+    return {
+        "file": str(path),
+        "kind": "own" if checkpoint.ours else "released",
+        "configuration": checkpoint.name,
+        "same_architecture": list(released_names(checkpoint.config)),
+        "architecture": checkpoint.config.to_dict(),
+        "num_categories": checkpoint.config.num_classes - 1,
+        "categories": None if checkpoint.categories is None else list(checkpoint.categories),
+        "category_list": checkpoint.dataset,
+        "parameters": sum(
+            value.numel()
+            for key, value in checkpoint.state_dict.items()
+            if not key.endswith(("running_mean", "running_var", "num_batches_tracked"))
+        ),
+        "extra": checkpoint.extra,
+        "notices": list(checkpoint.notices),
+    }
+
+
+def describe_initialisation(path: Path, reason: CheckpointError) -> dict[str, Any]:
+    """A file that fits no network whole but can start a training; otherwise raises ``reason``."""
+    from stmask_core.model.checkpoint import read_state
+    from stmask_core.model.config import CONFIGS
+    from stmask_core.model.recognise import skeleton
+
+    tensors = read_state(path).tensors
+    fits: dict[str, int] = {}
+    for name, config in CONFIGS.items():
+        own = skeleton(config).state_dict()
+        fits[name] = sum(
+            key in own and own[key].shape == value.shape and value.dim() > 0 for key, value in tensors.items()
+        )
+    best = max(fits, key=lambda name: fits[name])
+    if fits[best] == 0:
+        raise reason
+    return {
+        "file": str(path),
+        "kind": "initialisation",
+        "entries": len(tensors),
+        "best_configuration": best,
+        "fitting_entries": fits[best],
+        "notices": [str(reason)],
+    }
+
+
+def print_released(files: list[dict[str, Any]]) -> None:
+    """The table for people."""
+    from stmask_core.model.released import SOURCE
+
+    for entry in files:
+        accuracy = "" if entry["mask_ap"] is None else f"AP {entry['mask_ap']:.1f}"
+        click.echo(f"{entry['file']:40}{entry['data']:28}{accuracy}")
+    click.echo(f"\nThe authors' page says where to get them: {SOURCE}")
+    click.echo("AP: mask AP on the validation set as published, with NMS per class.")
+
+
+def print_description(answer: dict[str, Any]) -> None:
+    """One fact per line."""
+    for key, value in answer.items():
+        if key == "architecture" or value in (None, [], {}):
+            continue
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+        click.echo(f"{key.replace('_', ' '):20}{shown}")

@@ -1,0 +1,63 @@
+"""``stmask weights``: the list, and what a file is."""
+
+import json
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from stmask_core.cli import main
+from stmask_core.cli.weights import command
+from stmask_core.model.checkpoint import save_checkpoint
+from stmask_core.model.config import CONFIGS
+from stmask_core.model.initialise import new_network
+from stmask_core.model.released import RELEASED
+from tests.golden.vectors import inventory
+from tests.model.test_checkpoint import NAMES, TINY
+
+
+def asked(*arguments):
+    done = CliRunner().invoke(command, [*map(str, arguments), "--json"])
+    assert done.exit_code == 0, done.output
+    return json.loads(done.output)
+
+
+def test_list_names_known_configurations():
+    files = asked()
+    assert len(files) == len(RELEASED) == 20
+    assert {entry["config"] for entry in files} - {None} <= set(CONFIGS)
+    assert "STMask_plus_base_ada.pth" in CliRunner().invoke(command, []).output
+
+
+def test_own_file(tmp_path):
+    path = tmp_path / "own.safetensors"
+    network = new_network(TINY)
+    save_checkpoint(path, network, NAMES, {"steps": 3})
+    answer = asked(path)
+    assert (answer["kind"], answer["categories"], answer["extra"]) == ("own", list(NAMES), {"steps": 3})
+    assert answer["parameters"] == sum(parameter.numel() for parameter in network.parameters())
+    assert "cat, dog, owl" in CliRunner().invoke(command, [str(path)]).output
+
+
+def test_released_and_initialisation_files(tmp_path):
+    state = {
+        key: torch.zeros((), dtype=getattr(torch, entry["dtype"])).expand(entry["shape"])
+        for key, entry in inventory("STMask_plus_base_ali_OVIS").items()
+    }
+    torch.save(state, tmp_path / "a.pth")
+    answer = asked(tmp_path / "a.pth")
+    assert (answer["kind"], answer["configuration"]) == ("released", "STMask_plus_base_ali_OVIS")
+    assert (answer["num_categories"], answer["category_list"]) == (25, "ovis")
+    torch.save({key: v for key, v in state.items() if key.startswith("backbone")}, tmp_path / "b.pth")
+    answer = asked(tmp_path / "b.pth")
+    assert answer["kind"] == "initialisation"
+    assert answer["best_configuration"].startswith("STMask_plus_base")
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights here"])
+def test_rubbish_is_one_line_and_exit_code_1(tmp_path, capsys, content):
+    (tmp_path / "x.pth").write_bytes(content)
+    assert main(["weights", str(tmp_path / "x.pth")]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
