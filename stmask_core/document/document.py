@@ -208,9 +208,11 @@ class Document:
     def new_id(self, table: TableName | Literal["bodies"]) -> int:
         """A number never used in this table of this project."""
         self._check_open()
-        number = max(self._next_ids.get(table, 1), 1)
-        self._next_ids[table] = number + 1
-        return number
+        return self._take_id(table)
+
+    def reserve_id(self, table: TableName) -> int:
+        """Like ``new_id``, before the edit begins: for records whose id names the edit's group."""
+        return self._take_id(table)
 
     def new_group(self, what: str) -> str:
         """A fresh name for a group of edits."""
@@ -341,6 +343,11 @@ class Document:
             number = self.new_id("bodies")
             edit.bodies[number] = body
         self._write("annotations", (track, frame), row_of(annotation, number))
+
+    def _take_id(self, table: str) -> int:
+        number = self._next_ids.get(table, 1)
+        self._next_ids[table] = number + 1
+        return number
 
     def _write(self, table: TableName, key: Key, after: Record | Row | None) -> None:
         edit = self._check_open()

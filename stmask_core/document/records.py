@@ -88,8 +88,7 @@ class Category:
 class Track:
     """One object's identity over one video.
 
-    locked: neither commands nor models change it. run, run_track: the model run that found the track and its
-    number there. score: an imported score of the whole track.
+    locked: neither commands nor models change it. score: an imported score of the whole track.
     """
 
     id: TrackId
@@ -100,16 +99,12 @@ class Track:
     locked: bool = False
     hidden: bool = False
     reviewed: bool = False
-    run: RunId | None = None
-    run_track: int | None = None
     score: float | None = None
     extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         _check(isinstance(self.name, str), "a track's name is not text")
         _check_bools(self.locked, self.hidden, self.reviewed)
-        _check(self.run is None or _is_int(self.run), "a track's model run is not a number")
-        _check(self.run_track is None or _is_int(self.run_track), "a track's number in its run is not one")
         _check(self.score is None or _is_number(self.score), "a track's score is not a number")
         _check_colour(self.colour)
         _check_extra(self.extra)
@@ -190,7 +185,8 @@ class ReviewNote:
 class ModelRun:
     """One pass of a model over frames first..last (inclusive) of a video.
 
-    done: ascending disjoint (first, last) ranges already finished. beside: its tracks were added next to what
+    done: ascending disjoint (first, last) ranges already finished. tracks: (number in the run, track) pairs,
+    so that a run can go on after a restart. beside: its tracks were added next to what
     was there (to compare runs) instead of replacing earlier predictions. started: ISO 8601 in UTC.
     """
 
@@ -203,6 +199,7 @@ class ModelRun:
     started: str = ""
     beside: bool = False
     done: tuple[tuple[int, int], ...] = ()
+    tracks: tuple[tuple[int, TrackId], ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -213,6 +210,8 @@ class ModelRun:
         done = tuple((int(first), int(last)) for first, last in self.done)
         _check(all(first <= last for first, last in done), "a model run's finished range is impossible")
         object.__setattr__(self, "done", done)
+        tracks = tuple((int(number), TrackId(int(track))) for number, track in self.tracks)
+        object.__setattr__(self, "tracks", tracks)
         _check_extra(self.settings)
 
 
