@@ -16,7 +16,6 @@ from stmask_core.structures.masks import Mask
 
 SOURCES = ("detected", "propagated", "manual", "interpolated", "imported")
 Box = tuple[float, float, float, float]  # x1, y1, x2, y2 in image pixels, half open
-NO_FIELDS: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class ExchangeCategory:
     id: int
     name: str
     supercategory: str = "object"
-    extra: Mapping[str, Any] = field(default=NO_FIELDS, hash=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Observation:
     box: Box | None = None
     locked: bool = False
     occlusion: int = 0
-    extra: Mapping[str, Any] = field(default=NO_FIELDS, hash=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class ExchangeTrack:
     score: float | None = None
     name: str = ""
     is_crowd: bool = False
-    extra: Mapping[str, Any] = field(default=NO_FIELDS, hash=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ class ExchangeVideo:
     frame_names: tuple[str, ...] = ()
     fps: float | None = None
     reviewed: tuple[int, ...] = ()
-    extra: Mapping[str, Any] = field(default=NO_FIELDS, hash=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ class Exchange:
 
     categories: tuple[ExchangeCategory, ...]
     videos: Iterable[ExchangeVideo]
-    extra: Mapping[str, Any] = field(default=NO_FIELDS, hash=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
     warnings: tuple[str, ...] = ()
 
 

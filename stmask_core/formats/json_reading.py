@@ -5,34 +5,119 @@ A file that is cut, nested without end, or holds numbers no machine keeps is a `
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from stmask_core.errors import FormatError
 
-LARGEST_ID = (1 << 63) - 1  # what SQLite and every other tool can hold
+LARGEST_ID = (1 << 62) - 1  # what SQLite and every other tool can hold
+
+_DECODER = json.JSONDecoder()
+_BLANKS = re.compile(r"[ \t\n\r]*")
 
 
-def load_json(path: str | os.PathLike[str]) -> Any:
-    """The value in a JSON file (UTF-8, with or without a byte-order mark); FormatError when it is none."""
+def read_text(path: str | os.PathLike[str]) -> str:
+    """A UTF-8 file, with or without a byte-order mark; FormatError when it cannot be read as one."""
     path = Path(path)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FormatError(f"{path.name}: byte {error.start} is not UTF-8 text.") from error
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror}).") from error
-    return parse_json(text, path.name)
+
+
+def load_json(path: str | os.PathLike[str]) -> Any:
+    """The value in a JSON file; FormatError when it is none."""
+    return parse_json(read_text(path), Path(path).name)
 
 
 def parse_json(text: str, name: str) -> Any:
     """The value in a JSON text; ``name`` stands at the head of error messages."""
-    try:
+    with _translated(text, name):
         return json.loads(text)
+
+
+def stream_json(text: str, name: str) -> Iterator[tuple[str, int, Any]]:
+    """(key, -1, value) of each field of a JSON object, but a list element by element: (key, i, element).
+
+    So a file of a hundred thousand masks is never in memory as objects all at once. A JSON list streams as if
+    it were the one field ``""``; an empty list gives nothing but its (key, -1, []).
+    """
+    with _translated(text, name):
+        at = _skip(text, 0)
+        if text[at : at + 1] == "[":
+            end = yield from _stream_list(text, at, "")
+        elif text[at : at + 1] == "{":
+            end = yield from _stream_object(text, at)
+        else:
+            _, end = _DECODER.raw_decode(text, at)
+            raise FormatError(f"{name}: JSON, but neither an object nor a list.")
+        if _skip(text, end) != len(text):
+            raise json.JSONDecodeError("Extra data", text, end)
+
+
+def _stream_object(text: str, at: int) -> Generator[tuple[str, int, Any], None, int]:
+    at = _skip(text, at + 1)
+    if text[at : at + 1] == "}":
+        return at + 1
+    while True:
+        if text[at : at + 1] != '"':
+            raise json.JSONDecodeError("Expecting property name", text, at)
+        key, at = _DECODER.raw_decode(text, at)
+        at = _skip(text, at)
+        if text[at : at + 1] != ":":
+            raise json.JSONDecodeError("Expecting ':' delimiter", text, at)
+        at = _skip(text, at + 1)
+        if text[at : at + 1] == "[":
+            at = yield from _stream_list(text, at, key)
+        else:
+            value, at = _DECODER.raw_decode(text, at)
+            yield key, -1, value
+        at = _skip(text, at)
+        if text[at : at + 1] == "}":
+            return at + 1
+        if text[at : at + 1] != ",":
+            raise json.JSONDecodeError("Expecting ',' delimiter", text, at)
+        at = _skip(text, at + 1)
+
+
+def _stream_list(text: str, at: int, key: str) -> Generator[tuple[str, int, Any], None, int]:
+    at = _skip(text, at + 1)
+    if text[at : at + 1] == "]":
+        yield key, -1, []
+        return at + 1
+    index = 0
+    while True:
+        value, at = _DECODER.raw_decode(text, at)
+        yield key, index, value
+        index += 1
+        at = _skip(text, at)
+        if text[at : at + 1] == "]":
+            return at + 1
+        if text[at : at + 1] != ",":
+            raise json.JSONDecodeError("Expecting ',' delimiter", text, at)
+        at = _skip(text, at + 1)
+
+
+def _skip(text: str, at: int) -> int:
+    """The next place that is not white space."""
+    match = _BLANKS.match(text, at)
+    assert match is not None
+    return match.end()
+
+
+@contextlib.contextmanager
+def _translated(text: str, name: str) -> Iterator[None]:
+    """What the JSON decoder raises, as a FormatError that names the line."""
+    try:
+        yield
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         message = f"{name}: not valid JSON at {where} ({error.msg})."
@@ -58,7 +143,7 @@ def as_list(value: Any, place: str) -> list[Any]:
 
 
 def as_int(value: Any, place: str) -> int:
-    """``value`` as a whole number of at most 63 bits; ``7.0`` and ``"7"`` count as 7."""
+    """``value`` as a whole number of at most 62 bits; ``7.0`` and ``"7"`` count as 7."""
     if isinstance(value, str) and value.strip().lstrip("-").isascii() and len(value) < 20:
         try:
             value = int(value)
@@ -69,7 +154,7 @@ def as_int(value: Any, place: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise FormatError(f"{place}: expected a whole number, found {_kind(value)}.")
     if abs(value) > LARGEST_ID:
-        raise FormatError(f"{place}: the number does not fit 63 bits.")
+        raise FormatError(f"{place}: the number does not fit 62 bits.")
     return value
 
 
@@ -100,8 +185,17 @@ def as_text(value: Any, place: str) -> str:
 
 
 def rest_of(value: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
-    """The fields of an object that we have no name for, kept for the way back."""
-    return {key: field for key, field in value.items() if key not in known}
+    """The fields of an object that we have no name for, as far as JSON can write them again."""
+    return {key: field for key, field in value.items() if key not in known and _is_writable(key, field)}
+
+
+def _is_writable(key: str, field: Any) -> bool:
+    """False for NaN, infinities, half characters and bottomless nesting."""
+    try:
+        json.dumps({key: field}, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _hint_for(text: str) -> str:
