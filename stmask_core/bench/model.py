@@ -17,7 +17,7 @@ from stmask_core.cli import print_json
 from stmask_core.cli.progress import with_progress
 from stmask_core.model.config import CONFIGS, ModelConfig
 from stmask_core.model.deformable import DeformableConvolution, ModulatedDeformableConvolution
-from stmask_core.model.inference import optimise_for_inference
+from stmask_core.model.inference import fastest_dtype, optimise_for_inference
 from stmask_core.model.initialise import new_network
 from stmask_core.model.mask_assembly import assemble_masks
 from stmask_core.model.recognise import skeleton
@@ -70,7 +70,7 @@ def command(
     configs = configs or DEFAULT_CONFIGS
     precisions = precisions or ("fp32", "auto")
     batches = batches or (1, 2, 4)
-    dtypes = {name: torch.float32 if name == "fp32" else automatic_dtype(device) for name in precisions}
+    dtypes = {name: torch.float32 if name == "fp32" else fastest_dtype(device) for name in precisions}
     peaks = {name: matrix_peak(dtype, device, repeats) for name, dtype in dtypes.items()}
     orders = [(config, name, batch) for config in configs for name in precisions for batch in batches]
     measured = []
@@ -220,13 +220,6 @@ def counted(counter: FlopCounterMode, network: STMask, images: torch.Tensor) -> 
     part("heads")
     parts["total"] = round(done, 2)
     return parts
-
-
-def automatic_dtype(device: str) -> torch.dtype:
-    """What ``auto`` means on this device."""
-    if device.startswith("cuda"):
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
 
 
 def matrix_peak(dtype: torch.dtype, device: str, repeats: int) -> float:

@@ -57,7 +57,6 @@ def deformable_convolution(
     cells = out_height * out_width
     rows = features.permute(0, 2, 3, 1).reshape(batch, height * width, channels)
     index, factor = _corners(offsets, modulation, geometry, height, width)
-    factor = factor.to(features.dtype)
     multiply_first = geometry.stride == 1
     source = height * width if multiply_first else cells
     taps = max(1, _CHUNK_ELEMENTS // max(1, source * max(channels, weight.shape[0])))
@@ -113,7 +112,8 @@ def _sample_then_multiply(rows: Tensor, index: Tensor, factor: Tensor, weight: T
 
 def _weighted_sums(table: Tensor, bags: Tensor, factor: Tensor) -> Tensor:
     """Row i of the result is the sum of ``factor`` times the rows ``bags[i]`` of ``table``."""
-    return F.embedding_bag(bags, table, mode="sum", per_sample_weights=factor.reshape(bags.shape))
+    factor = factor.reshape(bags.shape).to(table.dtype)  # autocast may have made the table 16-bit
+    return F.embedding_bag(bags, table, mode="sum", per_sample_weights=factor)
 
 
 def _corners(

@@ -16,6 +16,15 @@ from stmask_core.model.resnet import Bottleneck, ResNet
 from stmask_core.model.stmask import STMask
 
 
+def fastest_dtype(device: str | torch.device) -> torch.dtype:
+    """What ``precision="auto"`` means: bfloat16 where the device multiplies it natively, else float32."""
+    if torch.device(device).type == "cuda":
+        native = torch.cuda.get_device_capability(device)[0] >= 8
+    else:
+        native = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if native else torch.float32
+
+
 @torch.no_grad()
 def optimise_for_inference(network: STMask, dtype: torch.dtype = torch.float32) -> STMask:
     """A copy in eval mode with batch norms folded into convolutions, channels last, parameters in ``dtype``.

@@ -101,6 +101,26 @@ def test_gradient_reaches_every_parameter(name):
     assert silent == []
 
 
+@pytest.mark.parametrize("name", ["table 2 adaptive class+mask+track", "darknet"])
+def test_training_in_mixed_precision_stays_near(name):
+    network = new_network(TABLES[name], seed=4)
+    boxes = torch.tensor([[0.1, 0.2, 0.6, 0.9]])
+    values, norms = [], []
+    for enabled in (False, True):
+        network.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            raw = network(images())
+            moved, _ = network.carry(
+                raw.frame_features(0), raw.frame_features(1), boxes, raw.mask_coefficients[0, :1]
+            )
+        loss = raw.class_logits.square().mean() + raw.box_deltas.square().mean() + moved.sum()
+        loss.backward()
+        values.append(loss.item())
+        norms.append(sum(p.grad.norm() for p in network.parameters() if p.grad is not None).item())
+    assert values[1] == pytest.approx(values[0], rel=0.05)
+    assert norms[1] == pytest.approx(norms[0], rel=0.2)
+
+
 @torch.no_grad()
 def test_class_calibration_sends_no_gradient_to_the_boxes():
     network = new_network(replace(SMALL, class_calibration="adaptive"))
