@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stmask_core.document.annotation_table import Row
+from stmask_core.document.annotation_table import ACCEPTED, Row
 from stmask_core.document.document import Document
 from stmask_core.document.records import (
+    SOURCES,
     Category,
     MaskAnnotation,
     ModelRun,
@@ -106,9 +107,11 @@ def human_frames(document: Document, track: TrackId) -> NDArray[np.int32]:
 
 
 def key_frames(document: Document, track: TrackId) -> NDArray[np.int32]:
-    """Frames whose mask a person drew, ascending: what interpolation goes between."""
+    """Frames whose mask a person drew or confirmed, ascending: what interpolation goes between."""
     columns = document.annotations.columns(track)
-    return columns.frames[(columns.sources == 2) & ~columns.outside]
+    drawn = columns.sources == SOURCES.index("manual")
+    confirmed = (columns.flags & ACCEPTED) != 0
+    return columns.frames[(drawn | confirmed) & ~columns.outside]
 
 
 def masks_per_frame(document: Document, video: VideoId) -> NDArray[np.int32]:

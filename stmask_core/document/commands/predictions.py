@@ -7,7 +7,9 @@ Conflict policy, per frame:
   evidence beside the run, see ``withheld_at``.
 * Predictions of earlier runs in the frames gone over are replaced, unless the run is ``beside`` them.
 * Track ids are the project's. An object that covers an existing mask continues that mask's track, so ids
-  survive a re-run; any other object gets a new track. Tracks a person deleted during the run stay deleted.
+  survive a re-run; any other object gets a new track. Where a track that only this run made meets a person's
+  mask of a track that the run has not met, the person's identity takes over: the run's masks move there.
+  Tracks a person deleted during the run stay deleted.
 
 A whole run is one undo step; an edit by the user in between divides it.
 """
@@ -166,11 +168,12 @@ class _ChunkWriter:
             raise DocumentError(f"The model run names two objects of frame {frame} alike.")
         if not self._run.beside:
             self._recognise(wanted, frame, [*protected.items(), *replaceable.items()])
+            self._follow_people(wanted, frame, protected)
         human_masks = {} if self._run.beside else self._masks(frame, protected)
         withheld: list[Prediction] = []
         written: set[TrackId] = set()
         for prediction in wanted:
-            if self._is_withheld(prediction, protected, human_masks):
+            if self._is_withheld(prediction, protected, human_masks, written):
                 withheld.append(prediction)
             else:
                 written.add(self._write(prediction, frame))
@@ -218,17 +221,56 @@ class _ChunkWriter:
                 self._track_of[number] = track
                 self._claimed.add(track)
 
+    def _follow_people(self, wanted: list[Prediction], frame: int, protected: Mapping[TrackId, Row]) -> None:
+        """Where a track that only this run made meets a person's track, its masks move there."""
+        free = self._masks(
+            frame, {track: row for track, row in protected.items() if track not in self._claimed}
+        )
+        for prediction in wanted if free else ():
+            mine = self._track_of.get(prediction.number)
+            theirs, overlap = max(
+                ((track, iou(prediction.mask, mask)) for track, mask in free.items()),
+                key=lambda pair: pair[1],
+            )
+            locked = self._document.tracks[theirs].locked
+            if mine is None or overlap < SAME_OBJECT_IOU or theirs in self._claimed or locked:
+                continue
+            if self._is_my_own(mine):
+                self._hand_over(prediction.number, mine, theirs)
+
+    def _is_my_own(self, track: TrackId) -> bool:
+        """True when nobody but this run had anything to do with a track."""
+        document = self._document
+        if track not in document.tracks or _is_marked_by_hand(document.tracks[track]):
+            return False
+        rows = document.annotations.rows(track)
+        return all(row.run == self._run.id and row.is_prediction for _, row in rows)
+
+    def _hand_over(self, number: int, mine: TrackId, theirs: TrackId) -> None:
+        for frame, row in self._document.annotations.rows(mine):
+            self._document.remove_row(mine, frame)
+            if not self._document.annotations.has(theirs, frame):
+                self._document.put_row(theirs, frame, row)
+        self._document.remove(self._document.tracks[mine])
+        self._track_of[number] = theirs
+        self._claimed.discard(mine)
+        self._claimed.add(theirs)
+
     def _masks(self, frame: int, rows: Mapping[TrackId, Row]) -> dict[TrackId, Mask]:
         document = self._document
         return {track: document.materialise(track, frame, row).mask for track, row in rows.items()}
 
     def _is_withheld(
-        self, prediction: Prediction, protected: Mapping[TrackId, Row], human: Mapping[TrackId, Mask]
+        self,
+        prediction: Prediction,
+        protected: Mapping[TrackId, Row],
+        human: Mapping[TrackId, Mask],
+        written: set[TrackId],
     ) -> bool:
         track = self._track_of.get(prediction.number)
         if track is not None:
             record = self._document.tracks.get(track)
-            if record is None or record.locked or track in protected:
+            if record is None or record.locked or track in protected or track in written:
                 return True
         return any(iou(prediction.mask, mask) >= SAME_OBJECT_IOU for mask in human.values())
 
@@ -271,10 +313,15 @@ def _left_empty(document: Document, run: ModelRun) -> list[Track]:
     made_by_runs = {track for other in others for _, track in other.tracks} | mine
     found = []
     for track in document.tracks.of_video(run.video).values():
-        by_hand = track.name or track.colour or track.locked or track.reviewed or track.extra
+        by_hand = _is_marked_by_hand(track)
         if track.id in made_by_runs and not by_hand and not document.annotations.count(track.id):
             found.append(track)
     return found
+
+
+def _is_marked_by_hand(track: Track) -> bool:
+    """True when a person named, coloured, locked or confirmed the track, or imported it with fields."""
+    return bool(track.name or track.colour or track.locked or track.reviewed or track.extra)
 
 
 def _withheld_values(track: TrackId | None, prediction: Prediction) -> dict[str, Any]:
