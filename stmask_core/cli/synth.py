@@ -104,20 +104,55 @@ def parse_size(context: click.Context, option: click.Parameter, text: str) -> tu
 
 
 @click.command("synth")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True,
-              help="Folder to make; it must not exist or be empty.")
-@click.option("--clips", type=click.IntRange(1, 100_000), default=8, show_default=True, help="How many clips.")
-@click.option("--frames", type=click.IntRange(1, 10_000), default=24, show_default=True, help="Frames per clip.")
-@click.option("--size", default="320x192", show_default=True, callback=parse_size, metavar="WxH",
-              help="Size of the picture.")
-@click.option("--seed", type=click.IntRange(0, 9_999), default=0, show_default=True,
-              help="Another seed makes other clips; the same seed makes the same.")
-@click.option("--split", type=click.Choice(("train", "val", "sample")), default="train", show_default=True,
-              help="Splits share no seed, no texture and no free colour.")
-@click.option("--fps", type=click.FloatRange(1, 120), default=8.0, show_default=True,
-              help="Frames per second: fewer means more motion between frames.")
-@click.option("--format", "media", type=click.Choice(("mp4", "jpeg")), default="jpeg", show_default=True,
-              help="One mp4 per clip, or JPEGImages/<clip>/00000.jpg.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder to make; it must not exist or be empty.",
+)
+@click.option(
+    "--clips", type=click.IntRange(1, 100_000), default=8, show_default=True, help="How many clips."
+)
+@click.option(
+    "--frames", type=click.IntRange(1, 10_000), default=24, show_default=True, help="Frames per clip."
+)
+@click.option(
+    "--size",
+    default="320x192",
+    show_default=True,
+    callback=parse_size,
+    metavar="WxH",
+    help="Size of the picture.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 9_999),
+    default=0,
+    show_default=True,
+    help="Another seed makes other clips; the same seed makes the same.",
+)
+@click.option(
+    "--split",
+    type=click.Choice(("train", "val", "sample")),
+    default="train",
+    show_default=True,
+    help="Splits share no seed, no texture and no free colour.",
+)
+@click.option(
+    "--fps",
+    type=click.FloatRange(1, 120),
+    default=8.0,
+    show_default=True,
+    help="Frames per second: fewer means more motion between frames.",
+)
+@click.option(
+    "--format",
+    "media",
+    type=click.Choice(("mp4", "jpeg")),
+    default="jpeg",
+    show_default=True,
+    help="One mp4 per clip, or JPEGImages/<clip>/00000.jpg.",
+)
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")
 @click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")
 def command(

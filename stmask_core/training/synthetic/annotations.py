@@ -86,22 +86,23 @@ def dataset_json(clips: list[tuple[Json, list[Json]]]) -> Json:
     for video, tracks in clips:
         videos.append({"id": len(videos) + 1, **video})
         for track in tracks:
-            annotations.append(
-                {"id": len(annotations) + 1, "video_id": len(videos), **track}
-            )
+            annotations.append({"id": len(annotations) + 1, "video_id": len(videos), **track})
     return {
         "info": {"description": "Synthetic video with exact truth, drawn by stmask synth"},
-        "licenses": [{"id": 1, "name": "CC0-1.0", "url": "https://creativecommons.org/publicdomain/zero/1.0/"}],
-        "videos": videos,
-        "categories": [
-            {"id": c.id, "name": c.name, "supercategory": "object"} for c in CATEGORIES
+        "licenses": [
+            {"id": 1, "name": "CC0-1.0", "url": "https://creativecommons.org/publicdomain/zero/1.0/"}
         ],
+        "videos": videos,
+        "categories": [{"id": c.id, "name": c.name, "supercategory": "object"} for c in CATEGORIES],
         "annotations": annotations,
     }
 
 
 def _segmentation(mask: Mask) -> Json | None:
-    return None if mask.is_empty else mask.to_coco_list()
+    """Uncompressed run lengths, as the official train files have them and every reader takes."""
+    if mask.is_empty:
+        return None
+    return {"size": [mask.height, mask.width], "counts": mask.to_coco_list()}
 
 
 def _box(mask: Mask) -> list[int] | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,8 +11,9 @@ from stmask_core.training.synthetic import courses
 from stmask_core.training.synthetic.camera import Camera
 from stmask_core.training.synthetic.categories import BY_NAME, Category
 from stmask_core.training.synthetic.courses import Course, Track
+from stmask_core.training.synthetic.drawing import Look
 from stmask_core.training.synthetic.figures import FIGURES
-from stmask_core.training.synthetic.figures.figure import Figure
+from stmask_core.training.synthetic.figures.figure import Figure, Pose
 from stmask_core.training.synthetic.palettes import Palette
 from stmask_core.training.synthetic.scenery import Scenery, scale_at
 
@@ -35,6 +37,21 @@ class Actor:
     grounded: bool
 
 
+class Role(NamedTuple):
+    """What an actor is told: who it is, and whatever of its part is not left to chance.
+
+    seed makes the individual (equal seeds are look-alikes). path: kind of way over the screen; meeting:
+    where (share of the width), when (seconds) and in which direction it passes another actor.
+    """
+
+    name: str
+    seed: int
+    path: str = ""
+    meeting: tuple[float, float, float] | None = None
+    depth: float | None = None
+    pace: float | None = None  # share of the top speed
+
+
 class Director:
     """Fills one scene with actors."""
 
@@ -52,14 +69,20 @@ class Director:
         self.camera = camera
         self.times = courses.sample_times(duration)
         self.aspect = camera.aspect
+        bold = (1.0, 0.6, 0.0)[int(rng.choice(3, p=(0.45, 0.25, 0.3)))]
+        self.contour = 1.0 if palette.split == "sample" else bold
 
     def cast(self) -> tuple[Actor, ...]:
-        """Two to seven actors; in almost half of the clips some of them look alike."""
+        """One to seven actors; in almost half of the clips some of them look alike."""
+        if self.palette.split == "sample":
+            return tuple(self._actor(k + 1, role) for k, role in enumerate(self.story()))
         biome = self.scenery.biome
         everyone = biome.ground_cast * 2 + biome.air_cast
         if not biome.ground_cast:
             everyone = biome.air_cast
-        count = int(self.rng.choice((1, 2, 3, 4, 5, 6, MAX_ACTORS), p=(0.06, 0.14, 0.22, 0.24, 0.18, 0.10, 0.06)))
+        count = int(
+            self.rng.choice((1, 2, 3, 4, 5, 6, MAX_ACTORS), p=(0.06, 0.14, 0.22, 0.24, 0.18, 0.10, 0.06))
+        )
         names: list[tuple[str, int]] = []
         while len(names) < count:
             name = everyone[self.rng.integers(len(everyone))]
@@ -69,8 +92,24 @@ class Director:
         names = names[:count]
         meeting = self._meeting(names)
         return tuple(
-            self._actor(k + 1, name, seed, meeting.get(k)) for k, (name, seed) in enumerate(names)
+            self._actor(k + 1, Role(name, seed, meeting=meeting.get(k)))
+            for k, (name, seed) in enumerate(names)
         )
+
+    def story(self) -> list[Role]:
+        """The staged scene of the sample split: look-alikes pass each other behind trees, another one
+        leaves and comes back in front, a neighbour walks by, a parrot flies over."""
+        rng = self.rng
+        hero = str(rng.choice(("dog", "rabbit", "duck")))
+        twin, end = int(rng.integers(1 << 31)), float(self.times[-1] + self.times[0])
+        other = str(rng.choice([n for n in ("dog", "rabbit", "duck", "person") if n != hero]))
+        return [
+            Role(hero, twin, meeting=(0.47, 0.45 * end, 1.0), depth=0.42, pace=0.75),
+            Role(hero, twin, meeting=(0.53, 0.5 * end, -1.0), depth=0.49, pace=0.6),
+            Role(hero, twin, path="away", depth=0.84),
+            Role(other, int(rng.integers(1 << 31)), path="cross", depth=0.68, pace=0.4),
+            Role("parrot", int(rng.integers(1 << 31)), path="cross", depth=0.55, pace=0.45),
+        ]
 
     def _meeting(self, names: list[tuple[str, int]]) -> dict[int, tuple[float, float, float]]:
         """Sometimes two actors meet: index -> (where, when, direction). Look-alikes by preference."""
@@ -82,23 +121,26 @@ class Director:
         when = float(self.rng.uniform(0.3, 0.7)) * (self.times[-1] + self.times[0])
         return {first: (where, when, 1.0), first + 1: (where, when, -1.0)}
 
-    def _actor(
-        self, identity: int, name: str, seed: int, meeting: tuple[float, float, float] | None
-    ) -> Actor:
-        figure = FIGURES[name](np.random.default_rng(seed), Palette(self.palette.split, np.random.default_rng(seed + 1)))
+    def _actor(self, identity: int, role: Role) -> Actor:
+        name, seed = role.name, role.seed
+        figure = FIGURES[name](
+            np.random.default_rng(seed), Palette(self.palette.split, np.random.default_rng(seed + 1))
+        )
+        figure.look = self._dressed(figure)
         figure.mood = float(self.rng.uniform(0, 6.28))
         category = BY_NAME[name]
         grounded = category.element == "ground" and not self.scenery.biome.water
-        depth, y = self._stage(grounded)
+        depth, y = self._stage(grounded, role.depth)
         unit = float(self.rng.uniform(*figure.size))
         size = unit * float(np.mean(scale_at(depth)))
-        speed = TOP_SPEED[name] * size * float(self.rng.uniform(0.35, 1.1))
+        pace = float(self.rng.uniform(0.35, 1.1))
         if self.rng.random() < 0.12:
-            speed *= 2.2  # a rush: motion blur
+            pace *= 2.2  # a rush: motion blur
+        speed = TOP_SPEED[name] * size * (pace if role.pace is None else role.pace)
         course = courses.make_course(
             self.camera,
             self.times,
-            screen_x=self._path(speed, 0.75 * size, meeting),
+            screen_x=self._path(speed, 0.75 * size, role),
             y=y,
             depth=depth,
             unit=unit,
@@ -109,27 +151,39 @@ class Director:
         )
         return Actor(identity, category, figure, course, unit, grounded)
 
-    def _stage(self, grounded: bool) -> tuple[Track, Track]:
-        """Depth and height over time."""
+    def _dressed(self, figure: Figure) -> Look:
+        """The figure's look in the light and the drawing style of this clip."""
+        look = replace(figure.look, light=self.scenery.light, contour=self.contour)
+        if self.contour > 0:
+            return look
+        # Without contours the edge takes the colour of the largest part instead of the ink.
+        largest = max(figure.parts(Pose(0.0, 0.0, 0.0)), key=lambda part: float(np.ptp(part.points[:, 0])))
+        return replace(look, ink=largest.colour)
+
+    def _stage(self, grounded: bool, at: float | None) -> tuple[Track, Track]:
+        """Depth and height over time; ``at`` fixes the mean depth."""
         rng, times = self.rng, self.times
         drift = courses.Wobble(rng, float(rng.choice((0.02, 0.12, 0.3), p=(0.5, 0.35, 0.15))), (3.0, 8.0), 2)
         if grounded:
-            depth = np.clip(rng.uniform(0.12, 0.95) + drift(times), 0.05, 1.15)
+            base = float(rng.uniform(0.12, 0.95))
+            still = base + drift(times) if at is None else at + 0.1 * drift(times)
+            depth = np.clip(still, 0.05, 1.15)
             return depth, self.scenery.horizon + (1 - self.scenery.horizon) * depth
         depth = np.clip(rng.uniform(0.2, 1.0) + drift(times), 0.05, 1.2)
+        depth = depth if at is None else np.full_like(depth, at)
         low, high = (0.15, 0.85) if self.scenery.biome.water else (0.12, 0.72)
+        low, high = (low, high) if at is None else (0.18, 0.34)
         rise = courses.Wobble(rng, float(rng.uniform(0.02, 0.16)), (2.5, 6.0), 2)
         return depth, rng.uniform(low, high) + rise(times)
 
-    def _path(
-        self, speed: float, edge: float, meeting: tuple[float, float, float] | None
-    ) -> Track:
+    def _path(self, speed: float, edge: float, role: Role) -> Track:
         """Where on the screen, over time."""
         rng, times, aspect = self.rng, self.times, self.aspect
-        if meeting is not None:
-            where, when, direction = meeting
+        if role.meeting is not None:
+            where, when, direction = role.meeting
             return courses.passing(times, aspect, meet_x=where, meet_time=when, velocity=direction * speed)
         kind = rng.choice(("cross", "wander", "away", "stand"), p=(0.42, 0.28, 0.14, 0.16))
+        kind = role.path or kind
         if kind == "cross":
             return courses.crossing(rng, times, aspect, speed)
         if kind == "away":

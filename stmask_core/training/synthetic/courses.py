@@ -139,8 +139,6 @@ def standing(rng: np.random.Generator, times: Track, aspect: float) -> Track:
     return float(rng.uniform(0.12, 0.88)) * aspect + Wobble(rng, 0.01, (2.0, 5.0))(times)
 
 
-def passing(
-    times: Track, aspect: float, *, meet_x: float, meet_time: float, velocity: float
-) -> Track:
+def passing(times: Track, aspect: float, *, meet_x: float, meet_time: float, velocity: float) -> Track:
     """Straight on, at ``meet_x`` (share of the image width) at ``meet_time``."""
     return meet_x * aspect + velocity * (times - meet_time)

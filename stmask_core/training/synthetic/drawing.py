@@ -47,6 +47,7 @@ class Look:
     coat: NDArray[np.uint8] | None = None  # (h, w, 3) texture, 128 leaves a colour unchanged
     relief: float = 0.5  # strength of the shading
     light: tuple[float, float] = (-0.5, -0.85)
+    contour: float = 1.0  # factor on the width of every contour
 
 
 def place(parts: list[Part], matrix: NDArray[np.float64]) -> list[Points]:
@@ -82,13 +83,13 @@ def draw(
     fixed = [np.rint((o - (x0 + 0.5, y0 + 0.5)) * (1 << _SHIFT)).astype(np.int32) for o in outlines]
     for part, points in zip(parts, fixed, strict=True):
         if not part.detail:
-            _paint(rgb, alpha, part, points, look.ink, scale)
+            _paint(rgb, alpha, part, points, look.ink, scale * look.contour)
     if look.coat is not None:
         _apply_coat(rgb, look.coat, matrix, (x0, y0))
     _apply_light(rgb, alpha, look, scale)
     for part, points in zip(parts, fixed, strict=True):
         if part.detail:
-            _paint(rgb, alpha, part, points, look.ink, scale)
+            _paint(rgb, alpha, part, points, look.ink, scale * look.contour)
     return Sprite(x0, y0, rgb, alpha)
 
 
@@ -127,9 +128,7 @@ def _apply_coat(
     cv2.multiply(rgb, sampled, rgb, 1 / 128)
 
 
-def _apply_light(
-    rgb: NDArray[np.uint8], alpha: NDArray[np.uint8], look: Look, scale: float
-) -> None:
+def _apply_light(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8], look: Look, scale: float) -> None:
     """Shade as if the silhouette were inflated: the slope of its blurred coverage meets the light."""
     if look.relief <= 0:
         return
@@ -140,7 +139,9 @@ def _apply_light(
     gain = look.relief * radius / 255
     across, down = 0.5 * gain * look.light[0], 0.5 * gain * look.light[1]
     # Lambert: normal (-dh/dx, -dh/dy, 1) · light; constant terms fold into 1.
-    lit = cv2.Sobel(height, -1, 1, 0, ksize=1, scale=across)
-    lit += cv2.Sobel(height, -1, 0, 1, ksize=1, scale=down)
+    lit = cv2.add(
+        cv2.Sobel(height, -1, 1, 0, ksize=1, scale=across),
+        cv2.Sobel(height, -1, 0, 1, ksize=1, scale=down),
+    )
     shade = np.clip(1.0 - lit[radius:-radius, radius:-radius], 0.45, 1.45)
     cv2.multiply(rgb, cv2.merge((shade, shade, shade)), rgb, 1.0, cv2.CV_8U)

@@ -66,9 +66,7 @@ def _circle(count: int) -> Points:
     return np.column_stack((np.cos(angle), np.sin(angle)))
 
 
-def oval(
-    x: float, y: float, rx: float, ry: float, angle: float = 0.0, count: int = 22
-) -> Points:
+def oval(x: float, y: float, rx: float, ry: float, angle: float = 0.0, count: int = 22) -> Points:
     """An ellipse; ``angle`` in radians turns its first axis."""
     c, s = math.cos(angle), math.sin(angle)
     return _circle(count) @ np.array([[rx * c, rx * s], [-ry * s, ry * c]]) + (x, y)

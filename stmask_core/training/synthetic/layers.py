@@ -50,9 +50,10 @@ class Patch:
 
 def opaque(layer: Layer, matrix: Matrix, size: tuple[int, int]) -> Bytes:
     """The whole image (H, W, 3) filled from an opaque layer, mirrored beyond its border."""
-    return cv2.warpAffine(
-        layer.pixels, _for_opencv(matrix), size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
-    )
+    moved = _for_opencv(matrix)
+    border = cv2.BORDER_REFLECT
+    filled = cv2.warpAffine(layer.pixels, moved, size, flags=cv2.INTER_LINEAR, borderMode=border)
+    return np.asarray(filled, np.uint8)
 
 
 def cut_out(layer: Layer, matrix: Matrix, size: tuple[int, int], margin: int = 0) -> Patch | None:
@@ -68,7 +69,7 @@ def cut_out(layer: Layer, matrix: Matrix, size: tuple[int, int], margin: int = 0
     moved = matrix.copy()
     moved[:, 2] -= (x0, y0)
     pixels = cv2.warpAffine(layer.pixels, _for_opencv(moved), (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
-    return Patch(x0, y0, pixels)
+    return Patch(x0, y0, np.asarray(pixels, np.uint8))
 
 
 def _for_opencv(matrix: Matrix) -> Matrix:
@@ -93,7 +94,8 @@ def smear(pixels: Bytes, dx: float, dy: float) -> Bytes:
     for ox, wx in ((0, 1 - fx), (1, fx)):
         for oy, wy in ((0, 1 - fy), (1, fy)):
             np.add.at(kernel, (top + oy, left + ox), (wx * wy).astype(np.float32))
-    return cv2.filter2D(pixels, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT_101)
+    kernel /= kernel.sum()
+    return np.asarray(cv2.filter2D(pixels, -1, kernel, borderType=cv2.BORDER_REFLECT_101), np.uint8)
 
 
 def lay_over(image: Bytes, patch: Patch) -> None:
@@ -106,9 +108,7 @@ def lay_over(image: Bytes, patch: Patch) -> None:
     below = image[y0 : y0 + height, x0 : x0 + width]
     through = cv2.cvtColor(255 - np.ascontiguousarray(pixels[..., 3]), cv2.COLOR_GRAY2RGB)
     cv2.multiply(below, through, through, 1 / 255)
-    image[y0 : y0 + height, x0 : x0 + width] = cv2.add(
-        through, cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB)
-    )
+    image[y0 : y0 + height, x0 : x0 + width] = cv2.add(through, cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB))
 
 
 def overlap(shape: tuple[int, ...], patch: Patch) -> tuple[int, int, Bytes] | None:
@@ -124,4 +124,4 @@ def overlap(shape: tuple[int, ...], patch: Patch) -> tuple[int, int, Bytes] | No
 def premultiplied(rgb: Bytes, alpha: Bytes) -> Bytes:
     """RGBA with colours multiplied by the coverage."""
     thick = cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB)
-    return cv2.merge((*cv2.split(cv2.multiply(rgb, thick, scale=1 / 255)), alpha))
+    return np.asarray(cv2.merge((*cv2.split(cv2.multiply(rgb, thick, scale=1 / 255)), alpha)), np.uint8)

@@ -55,9 +55,7 @@ class Palette:
         hue = self.rng.uniform(low, high)
         return from_hsv(hue, self.rng.uniform(*saturation), self.rng.uniform(*value))
 
-    def natural(
-        self, means: tuple[tuple[float, float, float], ...], spread: float = 1.0
-    ) -> Colour:
+    def natural(self, means: tuple[tuple[float, float, float], ...], spread: float = 1.0) -> Colour:
         """A colour near one of ``means``."""
         hue, saturation, value = means[self.rng.integers(len(means))]
         return from_hsv(
@@ -68,7 +66,5 @@ class Palette:
 
     def near(self, colour: Colour, spread: float = 10.0) -> Colour:
         """A look-alike of ``colour``: each channel moved by about ``spread`` levels."""
-        r, g, b = (
-            round(float(np.clip(c + self.rng.normal(0, spread), 0, 255))) for c in colour
-        )
+        r, g, b = (round(float(np.clip(c + self.rng.normal(0, spread), 0, 255))) for c in colour)
         return r, g, b

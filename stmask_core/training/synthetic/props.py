@@ -33,7 +33,9 @@ def tree(rng: np.random.Generator, palette: Palette) -> list[Part]:
     for k, tone in enumerate((0.78, 0.9, 1.0, 1.1)):
         dx, dy = rng.uniform(-0.4, 0.4, 2) * crown * (1.2 if k < 3 else 0.6)
         r = crown * (1.0 - 0.13 * k)
-        parts.append(Part(_ragged(rng, lean + dx, -0.72 + dy - 0.03 * k, r, r * 0.8), shade(leaf, tone), LINE))
+        parts.append(
+            Part(_ragged(rng, lean + dx, -0.72 + dy - 0.03 * k, r, r * 0.8), shade(leaf, tone), LINE)
+        )
     return parts
 
 
@@ -45,7 +47,9 @@ def pine(rng: np.random.Generator, palette: Palette) -> list[Part]:
     for k in range(tiers):
         y = -0.14 - 0.72 * k / tiers
         half = 0.30 * (1 - 0.75 * k / tiers)
-        skirt = polygon((-half, y), (-half * 0.4, y + 0.03), (half * 0.3, y + 0.035), (half, y), (0.0, y - 0.34))
+        skirt = polygon(
+            (-half, y), (-half * 0.4, y + 0.03), (half * 0.3, y + 0.035), (half, y), (0.0, y - 0.34)
+        )
         parts.append(Part(skirt, shade(leaf, 0.8 + 0.28 * k / tiers), LINE))
     return parts
 
@@ -70,7 +74,9 @@ def column(rng: np.random.Generator, palette: Palette) -> list[Part]:
     parts = [Part(shaft, stone, LINE)]
     for k in (-0.5, 0.0, 0.5):
         parts.append(Part(limb([(w * k, -0.08), (w * k, -1.2)], [w * 0.09] * 2), shade(stone, 0.82)))
-    parts.append(Part(polygon((-w * 1.4, 0.01), (w * 1.4, 0.01), (w * 1.3, -0.07), (-w * 1.3, -0.07)), stone, LINE))
+    parts.append(
+        Part(polygon((-w * 1.4, 0.01), (w * 1.4, 0.01), (w * 1.3, -0.07), (-w * 1.3, -0.07)), stone, LINE)
+    )
     return parts
 
 
@@ -80,7 +86,9 @@ def bush(rng: np.random.Generator, palette: Palette) -> list[Part]:
     parts = []
     for k, tone in enumerate((0.75, 0.9, 1.05)):
         x = float(rng.uniform(-0.2, 0.2))
-        parts.append(Part(_ragged(rng, x, -0.14 - 0.02 * k, 0.26 - 0.05 * k, 0.17 - 0.02 * k), shade(leaf, tone), LINE))
+        parts.append(
+            Part(_ragged(rng, x, -0.14 - 0.02 * k, 0.26 - 0.05 * k, 0.17 - 0.02 * k), shade(leaf, tone), LINE)
+        )
     bloom = palette.free((0.4, 0.9), (0.8, 1.0))
     for _ in range(int(rng.integers(0, 9))):
         x, y = rng.uniform(-0.3, 0.3), rng.uniform(-0.28, -0.06)
@@ -119,7 +127,9 @@ def weed(rng: np.random.Generator, palette: Palette) -> list[Part]:
         top = float(rng.uniform(-0.95, -0.45))
         s = float(rng.uniform(-0.09, 0.09))
         spine = [(x, 0.0), (x + s, top * 0.33), (x - s, top * 0.66), (x + s * 1.3, top)]
-        parts.append(Part(limb(spine, [0.022, 0.034, 0.03, 0.008]), shade(green, float(rng.uniform(0.7, 1.2))), LINE))
+        parts.append(
+            Part(limb(spine, [0.022, 0.034, 0.03, 0.008]), shade(green, float(rng.uniform(0.7, 1.2))), LINE)
+        )
     return parts
 
 
@@ -152,7 +162,11 @@ def furniture(rng: np.random.Generator, palette: Palette) -> list[Part]:
     if rng.random() < 0.5:
         cloth = palette.free((0.3, 0.7), (0.4, 0.85))
         return [
-            Part(blob([(-0.26, 0.0), (-0.3, -0.5), (0, -0.56), (0.3, -0.5), (0.26, 0.0)]), shade(cloth, 0.85), LINE),
+            Part(
+                blob([(-0.26, 0.0), (-0.3, -0.5), (0, -0.56), (0.3, -0.5), (0.26, 0.0)]),
+                shade(cloth, 0.85),
+                LINE,
+            ),
             Part(blob([(-0.22, -0.02), (-0.22, -0.24), (0.22, -0.24), (0.22, -0.02)]), cloth, LINE),
             Part(limb([(-0.28, -0.04), (-0.28, -0.3)], [0.06, 0.07]), cloth, LINE),
             Part(limb([(0.28, -0.04), (0.28, -0.3)], [0.06, 0.07]), cloth, LINE),
@@ -174,9 +188,7 @@ PROPS = {
 }  # fmt: skip
 
 
-def picture_of(
-    parts: list[Part], scale: float, ink: Colour, relief: float
-) -> tuple[Bytes, float, float]:
+def picture_of(parts: list[Part], scale: float, ink: Colour, relief: float) -> tuple[Bytes, float, float]:
     """Parts as a premultiplied picture at ``scale`` pixels per unit, and where its corner lies."""
     everything = np.concatenate([part.points for part in parts])
     low, high = everything.min(axis=0) - 0.02, everything.max(axis=0) + 0.02

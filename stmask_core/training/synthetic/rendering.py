@@ -58,9 +58,7 @@ def moment_of(actor: Actor, camera: Camera, t: float) -> Moment:
     return Moment(parts, place(parts, matrix), matrix, stand)
 
 
-def draw_actor(
-    actor: Actor, camera: Camera, t: float, exposure: float, size: tuple[int, int]
-) -> Drawn:
+def draw_actor(actor: Actor, camera: Camera, t: float, exposure: float, size: tuple[int, int]) -> Drawn:
     """Render an actor around ``t``: exposure seconds of motion, truth at ``t`` itself."""
     middle = moment_of(actor, camera, t)
     opened = moment_of(actor, camera, t - exposure / 2)
@@ -107,7 +105,8 @@ def integrate(sprites: list[Sprite | None]) -> Patch | None:
         top, left = sprite.y0 - y0, sprite.x0 - x0
         part = total[top : top + h, left : left + w]
         cv2.accumulate(premultiplied(sprite.rgb, sprite.alpha), part)
-    return Patch(x0, y0, cv2.convertScaleAbs(total, alpha=1 / len(sprites)))
+    mean = cv2.convertScaleAbs(total, alpha=1 / len(sprites))
+    return Patch(x0, y0, np.asarray(mean, np.uint8))
 
 
 def _inside(sprite: Sprite | None, size: tuple[int, int]) -> Patch | None:

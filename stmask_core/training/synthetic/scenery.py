@@ -26,7 +26,7 @@ class Biome:
     ground_cast: tuple[str, ...]
     air_cast: tuple[str, ...]
     props: tuple[str, ...]
-    backdrop: str  # hills, peaks, city, sea, wall, deep, open
+    backdrop: str  # hills, peaks, city, sea, wall, deep, open, collage
     ground: tuple[tuple[float, float, float], ...]
     sky: tuple[tuple[float, float, float], tuple[float, float, float]]  # top, bottom (HSV)
     front: str = ""  # blades, weeds or nothing
@@ -35,7 +35,8 @@ class Biome:
 
 
 BIOMES = (
-    Biome("meadow", ("dog", "rabbit", "duck", "snake", "person", "elephant", "giraffe"), ("parrot", "airplane"),
+    Biome("meadow", ("dog", "rabbit", "duck", "snake", "person", "elephant", "giraffe"),
+          ("parrot", "airplane"),
           ("tree", "tree", "bush", "rock"), "hills", ((100, 0.5, 0.62), (85, 0.5, 0.68)),
           ((208, 0.55, 0.92), (200, 0.18, 0.98)), "blades"),
     Biome("forest", ("dog", "rabbit", "snake", "person", "elephant"), ("parrot",),
@@ -44,7 +45,8 @@ BIOMES = (
     Biome("savanna", ("elephant", "giraffe", "dog", "snake", "rabbit", "person"), ("parrot", "airplane"),
           ("tree", "cactus", "rock", "bush"), "peaks", ((42, 0.5, 0.8), (34, 0.5, 0.72)),
           ((205, 0.4, 0.9), (38, 0.35, 0.98)), "blades"),
-    Biome("snow", ("dog", "rabbit", "person", "duck"), ("parrot", "airplane"), ("pine", "pine", "rock"), "peaks",
+    Biome("snow", ("dog", "rabbit", "person", "duck"), ("parrot", "airplane"),
+          ("pine", "pine", "rock"), "peaks",
           ((210, 0.06, 0.95),), ((212, 0.4, 0.8), (205, 0.1, 0.97))),
     Biome("city", ("sedan", "sedan", "person", "person", "dog", "duck"), ("airplane", "parrot"),
           ("lamp_post", "lamp_post", "tree", "column"), "city", ((215, 0.06, 0.45), (215, 0.05, 0.36)),
@@ -52,13 +54,19 @@ BIOMES = (
     Biome("beach", ("dog", "person", "duck", "rabbit", "sedan"), ("parrot", "airplane"),
           ("rock", "column", "cactus"), "sea", ((42, 0.3, 0.92), (36, 0.35, 0.85)),
           ((205, 0.5, 0.95), (195, 0.15, 0.99))),
-    Biome("room", ("dog", "rabbit", "person", "duck", "snake"), ("parrot",), ("column", "furniture", "furniture"),
+    Biome("room", ("dog", "rabbit", "person", "duck", "snake"), ("parrot",),
+          ("column", "furniture", "furniture"),
           "wall", ((28, 0.5, 0.6), (20, 0.45, 0.42), (210, 0.15, 0.6)), ((40, 0.2, 0.9), (30, 0.25, 0.8)),
           horizon=(0.42, 0.58)),
     Biome("reef", (), ("fish", "fish", "fish", "turtle"), ("weed", "weed", "coral", "rock"), "deep",
-          ((44, 0.35, 0.78), (190, 0.25, 0.6)), ((195, 0.55, 0.85), (210, 0.8, 0.42)), "weeds", True, (0.66, 0.8)),
+          ((44, 0.35, 0.78), (190, 0.25, 0.6)), ((195, 0.55, 0.85),
+          (210, 0.8, 0.42)), "weeds", True, (0.66, 0.8)),
     Biome("sky", (), ("airplane", "parrot"), ("cloud",), "open", ((205, 0.3, 0.9),),
           ((212, 0.65, 0.82), (200, 0.2, 0.98)), horizon=(1.05, 1.1)),
+    Biome("collage", ("dog", "rabbit", "person", "duck", "snake", "sedan", "elephant", "giraffe"),
+          ("parrot", "airplane", "fish", "turtle"),
+          ("rock", "bush", "column", "tree", "furniture"), "collage",
+          ((0, 0, 0.5),), ((0, 0, 0.5), (0, 0, 0.5)), horizon=(0.0, 0.25)),
 )  # fmt: skip
 
 
@@ -85,22 +93,21 @@ def scale_at(depth: float | NDArray[np.float64]) -> float | NDArray[np.float64]:
     return 0.42 + 0.78 * depth
 
 
-def build_scenery(
-    rng: np.random.Generator, palette: Palette, size: tuple[int, int], biome: Biome
-) -> Scenery:
+def build_scenery(rng: np.random.Generator, palette: Palette, size: tuple[int, int], biome: Biome) -> Scenery:
     """Paint one place of the given kind for images of ``size`` (width, height)."""
     painter = Painter(rng, palette, size)
     horizon = float(rng.uniform(*biome.horizon))
     top, bottom = (palette.natural((c,), 1.2) for c in biome.sky)
     back = [painter.sky(top, bottom, biome)]
-    if biome.backdrop not in ("open", "wall"):
+    if biome.backdrop not in ("open", "wall", "collage"):
         back += painter.backdrop(biome.backdrop, horizon, bottom)
     ground = palette.natural(biome.ground)
-    if horizon < 1:
+    if horizon < 1 and biome.backdrop != "collage":
         back.append(painter.ground(ground, horizon, biome))
     light = (float(rng.uniform(-0.7, 0.7)), -float(rng.uniform(0.6, 0.95)))
     ink = mix(shade(bottom, 0.25), (20, 20, 24), 0.5)
-    standing = painter.props(biome, horizon, ink)
+    staged = palette.split == "sample"
+    standing = painter.row_of_trees(biome, horizon, ink) if staged else painter.props(biome, horizon, ink)
     if biome.front:
         standing.append(painter.front(biome.front, ground))
     return Scenery(biome, horizon, tuple(back), tuple(standing), ink, light)
@@ -133,6 +140,8 @@ class Painter:
         blend = np.linspace(-0.1, 1.1, height).clip(0, 1)[:, None]
         if biome.backdrop == "wall":
             tone = self._wallpaper(height, width)
+        elif biome.backdrop == "collage":
+            return Layer(self._collage(height, width), x0, -0.3, self.scale, 0.6)
         elif biome.water:
             tone = self._rays(height, width)
         else:
@@ -141,6 +150,21 @@ class Painter:
             lift = tone[..., None] * (255 - _gradient(blend, top, bottom))
             return Layer(_bytes(_gradient(blend, top, bottom) + lift), x0, -0.3, self.scale, parallax)
         return Layer(_bytes(_gradient(blend, top, bottom) * tone[..., None]), x0, -0.3, self.scale, parallax)
+
+    def _collage(self, height: int, width: int) -> Bytes:
+        """No place at all: blotches of free colours under a grain."""
+        picture = np.empty((height, width, 3), np.float32)
+        picture[:] = self.palette.free((0.1, 0.8), (0.2, 0.95))
+        for _ in range(int(self.rng.integers(1, 4))):
+            colour = np.asarray(self.palette.free((0.1, 0.8), (0.2, 0.95)), np.float32)
+            noise = value_noise(self.rng, (height, width), (2, 4), int(self.rng.integers(2, 6)))
+            share = np.clip((noise - 0.5) * float(self.rng.uniform(4, 30)) + 0.5, 0, 1)
+            picture += share[..., None] * (colour - picture)
+        side = max(int(self.rng.uniform(0.4, 1.2) * self.scale), 8)
+        tile = cv2.resize(self.a_grain(), (side, side))
+        texture = np.tile(tile, (height // side + 1, width // side + 1))[:height, :width]
+        amount = float(self.rng.uniform(0.2, 0.9))
+        return _bytes(picture * (1 + amount * (texture - 0.5))[..., None])
 
     def _wallpaper(self, height: int, width: int) -> NDArray[np.float32]:
         y, x = np.mgrid[0:height, 0:width].astype(np.float32) / self.scale
@@ -176,9 +200,7 @@ class Painter:
                 rgb, alpha = self._houses(height, width, colour, near)
             else:
                 rgb, alpha = self._ridge(height, width, colour, near, 2.2 if kind == "peaks" else 1.0)
-            layers.append(
-                Layer(premultiplied(rgb, alpha), x0, horizon - 0.55, self.scale, parallax)
-            )
+            layers.append(Layer(premultiplied(rgb, alpha), x0, horizon - 0.55, self.scale, parallax))
         return layers
 
     def _ridge(
@@ -196,9 +218,7 @@ class Painter:
         tone = 0.88 + 0.24 * texture + 0.18 * np.clip(1 - (rows - crest) / (0.3 * self.scale), 0, 1)
         return _bytes(np.asarray(colour) * tone[..., None]), alpha
 
-    def _houses(
-        self, height: int, width: int, colour: Colour, near: float
-    ) -> tuple[Bytes, Bytes]:
+    def _houses(self, height: int, width: int, colour: Colour, near: float) -> tuple[Bytes, Bytes]:
         rgb = np.zeros((height, width, 3), np.uint8)
         rgb[:] = colour
         alpha = np.zeros((height, width), np.uint8)
@@ -221,7 +241,9 @@ class Painter:
         x0, wide = self.span(0.2)
         height, width = round(0.5 * self.scale), round(wide * self.scale)
         blue = self.palette.natural(((200, 0.65, 0.7), (185, 0.55, 0.75)))
-        waves = self._in_perspective(grain("streaks" if self.palette.split == "train" else "weave", self.rng), height, width)
+        waves = self._in_perspective(
+            grain("streaks" if self.palette.split == "train" else "weave", self.rng), height, width
+        )
         rgb = _bytes(np.asarray(blue) * (0.8 + 0.4 * waves)[..., None])
         alpha = np.full((height, width), 255, np.uint8)
         return Layer(premultiplied(rgb, alpha), x0, horizon - 0.1, self.scale, 0.12, 0.3)
@@ -234,7 +256,7 @@ class Painter:
         side = tile.shape[0]
         u = np.mod((columns * (0.45 + 0.8 * depth) + 20) * side * 0.9, side).astype(np.float32)
         v = np.mod(np.broadcast_to(depth * side * 2.2, u.shape), side).astype(np.float32)
-        return cv2.remap(tile, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        return np.asarray(cv2.remap(tile, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP), np.float32)
 
     def ground(self, colour: Colour, horizon: float, biome: Biome) -> Layer:
         """A textured plane from the horizon to below the image; a road in the city."""
@@ -281,11 +303,26 @@ class Painter:
         layers = []
         for _ in range(count):
             kind = biome.props[self.rng.integers(len(biome.props))]
-            depth = float(self.rng.uniform(0.12, 1.0) if self.rng.random() < 0.75 else self.rng.uniform(1, 1.35))
+            depth = float(
+                self.rng.uniform(0.12, 1.0) if self.rng.random() < 0.75 else self.rng.uniform(1, 1.35)
+            )
             layers.append(self._prop(kind, depth, horizon, ink, biome))
         return layers
 
-    def _prop(self, kind: str, depth: float, horizon: float, ink: Colour, biome: Biome) -> Layer:
+    def row_of_trees(self, biome: Biome, horizon: float, ink: Colour) -> list[Layer]:
+        """Three trees side by side in the middle distance, for the staged scene of the sample split."""
+        layers = []
+        for k in range(3):
+            kind = "pine" if "pine" in biome.props and k == 2 else "tree"
+            depth = float(self.rng.uniform(0.52, 0.6))
+            x = self.aspect * (0.2 + 0.3 * k + float(self.rng.uniform(-0.06, 0.06)))
+            layers.append(self._prop(kind, depth, horizon, ink, biome, x))
+        return layers
+
+    def _prop(
+        self, kind: str, depth: float, horizon: float, ink: Colour, biome: Biome, x: float | None = None
+    ) -> Layer:  # fmt: skip
+        """One prop; its place is drawn when not given."""
         tall = {"tree": 1.0, "pine": 0.95, "lamp_post": 0.95, "column": 0.95, "cactus": 0.7, "weed": 0.6,
                 "cloud": 0.5, "coral": 0.6, "furniture": 0.7}.get(kind, 0.55)  # fmt: skip
         unit = tall * float(scale_at(depth)) * float(self.rng.uniform(0.7, 1.15))
@@ -296,7 +333,7 @@ class Painter:
             foot = min(horizon + (1.15 - horizon) * depth, 1.12)
         parallax = float(parallax_at(depth))
         x0, wide = self.span(parallax * 0.6)
-        x = float(self.rng.uniform(x0, x0 + wide))
+        x = float(self.rng.uniform(x0, x0 + wide)) if x is None else x
         pixels, left, top = picture_of(PROPS[kind](self.rng, self.palette), self.scale * unit, ink,
                                        0.25 if kind == "cloud" else 0.55)  # fmt: skip
         if self.rng.random() < 0.5:
@@ -324,8 +361,10 @@ class Painter:
             lean = self.rng.uniform(-0.25, 0.25) * tall
             half = (0.006 if kind == "blades" else 0.014) * self.scale
             tip = (x + lean * height, height * (1 - min(tall, 1)))
-            blade = np.array([(x - half, height), (x + lean * height * 0.3 - half * 0.6, height * (1 - tall * 0.55)), tip,
-                              (x + lean * height * 0.3 + half * 0.6, height * (1 - tall * 0.55)), (x + half, height)])  # fmt: skip
+            blade = np.array([(x - half, height),
+                              (x + lean * height * 0.3 - half * 0.6, height * (1 - tall * 0.55)), tip,
+                              (x + lean * height * 0.3 + half * 0.6, height * (1 - tall * 0.55)),
+                              (x + half, height)])  # fmt: skip
             points = np.rint(blade * 16).astype(np.int32)
             colour = shade(ground, float(self.rng.uniform(0.55, 1.1)))
             cv2.fillPoly(rgb, [points], colour, cv2.LINE_AA, 4)

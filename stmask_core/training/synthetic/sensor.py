@@ -19,18 +19,20 @@ class Sensor:
         self.curve = np.clip(level, 0, 255).astype(np.uint8)[None]
         self.softness = float(rng.uniform(0.3, 0.9)) if rng.random() < 0.4 else 0.0
         self.noise = float(rng.choice((0.0, 2.0, 4.0, 8.0), p=(0.3, 0.35, 0.25, 0.1)))
+        # A recording that is compressed again later still shows the blocks of this first time.
         self.quality = int(rng.integers(35, 85)) if rng.random() < 0.3 else 0
 
     def develop(self, image: NDArray[np.uint8], frame: int) -> NDArray[np.uint8]:
         """The recorded picture of a clean one; ``frame`` selects the noise."""
-        image = cv2.LUT(image, self.curve)
+        picture = cv2.LUT(image, self.curve)
         if self.softness:
-            image = cv2.GaussianBlur(image, (0, 0), self.softness)
+            picture = cv2.GaussianBlur(picture, (0, 0), self.softness)
         if self.noise:
             rng = np.random.default_rng((self.seed, frame))
             grain = rng.standard_normal(image.shape, dtype=np.float32)
-            image = cv2.add(image, grain * np.float32(self.noise), dtype=cv2.CV_8U)
+            picture = cv2.add(picture, grain * np.float32(self.noise), dtype=cv2.CV_8U)
         if self.quality:
-            _, packed = cv2.imencode(".jpg", image[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, self.quality))
-            image = cv2.imdecode(packed, cv2.IMREAD_COLOR)[..., ::-1]
-        return np.ascontiguousarray(image)
+            quality = (cv2.IMWRITE_JPEG_QUALITY, self.quality)
+            _, packed = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), quality)
+            picture = cv2.cvtColor(np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB)
+        return np.ascontiguousarray(picture, np.uint8)

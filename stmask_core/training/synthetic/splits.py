@@ -9,9 +9,10 @@ SEEDS_PER_SPLIT = 1_000_000_000
 CLIPS_PER_RUN = 100_000
 
 # Names of surface textures (see textures.py): the split of a clip decides which it may use.
+# "photo:" ones are pictures in resources/textures.
 GRAINS = {
-    "train": ("fractal", "streaks", "speckle", "ridges"),
-    "val": ("cells", "weave", "terraces"),
+    "train": ("fractal", "streaks", "speckle", "ridges", "photo:grass", "photo:brick", "photo:fur"),
+    "val": ("cells", "weave", "terraces", "photo:gravel"),
     "sample": ("marble", "dapple"),
 }
 

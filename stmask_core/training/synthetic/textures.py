@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
+from stmask_core.errors import StmaskError
 from stmask_core.opencv import cv2
 
 Grey = NDArray[np.float32]
+
+PHOTOS = Path(__file__).resolve().parents[3] / "resources" / "textures"
 
 
 def value_noise(
@@ -43,13 +49,11 @@ def stretched(grey: Grey) -> Grey:
     return ((grey - low) / max(high - low, 1e-6)).astype(np.float32)
 
 
-def nearest_cells(
-    rng: np.random.Generator, size: tuple[int, int], count: int
-) -> tuple[Grey, Grey]:
+def nearest_cells(rng: np.random.Generator, size: tuple[int, int], count: int) -> tuple[Grey, Grey]:
     """Distances (in tile heights) to the nearest and second nearest of ``count`` wrapped points."""
     height, width = size
     seeds = rng.random((count, 2)).astype(np.float32)
-    seeds = np.concatenate([seeds + (dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)])
+    seeds = np.concatenate([np.add(seeds, (dy, dx)) for dy in (-1, 0, 1) for dx in (-1, 0, 1)])
     near = seeds[((seeds > -0.3) & (seeds < 1.3)).all(axis=1)]
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     y, x = y / height, x / width
@@ -91,4 +95,19 @@ def grain(name: str, rng: np.random.Generator, size: tuple[int, int] = (192, 192
     if name == "dapple":
         first, _ = nearest_cells(rng, size, 60)
         return stretched(-first + 0.08 * value_noise(rng, size, (8, 8), 3))
+    if name.startswith("photo:"):
+        turned = photograph(name.removeprefix("photo:"))[:: int(rng.choice((1, -1)))]
+        return np.asarray(cv2.resize(turned, size[::-1], interpolation=cv2.INTER_AREA), np.float32)
     raise ValueError(f"no texture named {name!r}")
+
+
+@lru_cache(maxsize=8)
+def photograph(name: str) -> Grey:
+    """A photograph from resources/textures, mirrored so that it tiles, with a standard contrast."""
+    path = PHOTOS / f"{name}.jpg"
+    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
+        raise StmaskError(f"The texture {path} is missing or damaged.", "Reinstall STMask Annotator.")
+    tile = np.hstack((picture, picture[:, ::-1]))
+    tile = np.vstack((tile, tile[::-1])).astype(np.float32)
+    return np.clip(0.5 + (tile - tile.mean()) / (5 * tile.std() + 1e-3), 0, 1).astype(np.float32)

@@ -1,8 +1,8 @@
 """A clip of the synthetic world: the place to start reading, and the only module a trainer needs.
 
-    clip = Clip(seed=7, size=(320, 192), frames=16)
-    frame = clip[3]            # any order; the same seed gives the same bytes
-    frame.image, frame.objects
+clip = Clip(seed=7, size=(320, 192), frames=16)
+frame = clip[3]            # any order; the same seed gives the same bytes
+frame.image, frame.objects
 """
 
 from __future__ import annotations
@@ -15,13 +15,24 @@ from numpy.typing import NDArray
 from stmask_core.structures.masks import Mask
 from stmask_core.training.synthetic.camera import Camera
 from stmask_core.training.synthetic.casting import Actor, Director
-from stmask_core.training.synthetic.layers import Bytes, Layer, Patch, cut_out, lay_over, opaque, overlap, smear
+from stmask_core.training.synthetic.layers import (
+    Bytes,
+    Layer,
+    Patch,
+    cut_out,
+    lay_over,
+    opaque,
+    overlap,
+    smear,
+)
 from stmask_core.training.synthetic.palettes import Palette
 from stmask_core.training.synthetic.rendering import Drawn, cast_shadow, draw_actor
 from stmask_core.training.synthetic.scenery import BIOMES, Scenery, build_scenery
 from stmask_core.training.synthetic.sensor import Sensor
 from stmask_core.training.synthetic.splits import split_of
 from stmask_core.training.synthetic.truth import ObjectTruth, SyntheticFrame
+
+STAGES = ("meadow", "forest", "savanna")  # where the staged scene of the sample split may play
 
 
 class Clip:
@@ -40,9 +51,11 @@ class Clip:
         streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(5)]
         place, people, lens, flaws, colours = streams
         palette = Palette(self.split, colours)
-        biome = BIOMES[int(place.integers(len(BIOMES)))]
+        open_to = [b for b in BIOMES if self.split != "sample" or b.name in STAGES]
+        biome = open_to[int(place.integers(len(open_to)))]
         self.scenery: Scenery = build_scenery(place, palette, size, biome)
         restless = float(lens.choice((0.0, 0.4, 1.0), p=(0.2, 0.35, 0.45)))
+        restless = 0.4 if self.split == "sample" else restless
         self.camera = Camera(lens, size, duration, restless)
         self.exposure = float(lens.uniform(0.05, 0.6)) / fps
         director = Director(people, palette, self.scenery, self.camera, duration)
@@ -72,8 +85,7 @@ class Clip:
                 opaque_parts.append((thing if isinstance(thing, Drawn) else None, patch))
         visible = visible_parts(opaque_parts, self.size)
         objects = tuple(
-            self._truth(actor, d, visible.get(id(d)))
-            for actor, d in zip(self.actors, drawn, strict=True)
+            self._truth(actor, d, visible.get(id(d))) for actor, d in zip(self.actors, drawn, strict=True)
         )
         return SyntheticFrame(self.sensor.develop(image, index), objects)
 

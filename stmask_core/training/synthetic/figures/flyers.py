@@ -39,7 +39,8 @@ class Parrot(Figure):
         stroke = math.sin(pose.time * self.beat + self.mood)
         parts = self._wing(stroke, 0.06, 0.72)
         for k in (-1, 0, 1):
-            feather = limb([(-0.18, 0.04), (-0.32, 0.08 + 0.02 * k), (-0.24 - self.tail, 0.12 + 0.07 * k - 0.04 * stroke)],
+            feather = limb([(-0.18, 0.04), (-0.32, 0.08 + 0.02 * k),
+                           (-0.24 - self.tail, 0.12 + 0.07 * k - 0.04 * stroke)],
                            [0.05, 0.04, 0.016])  # fmt: skip
             parts.append(Part(feather, self.tips if k else self.body, LINE))
         lift = -0.02 * stroke
@@ -72,7 +73,9 @@ class Parrot(Figure):
                    root[1] - length * math.sin(raised) * (1 - 0.08 * k) + 0.04 * k)  # fmt: skip
             colour = self.tips if k % 2 else self.wing
             feathers.append(Part(limb([root, mid, tip], [0.055, 0.062, 0.025]), shade(colour, tone), LINE))
-        cover = limb([(root[0] + 0.05, root[1]), (root[0] - 0.08, root[1] - 0.22 * math.sin(raised))], [0.07, 0.075])
+        cover = limb(
+            [(root[0] + 0.05, root[1]), (root[0] - 0.08, root[1] - 0.22 * math.sin(raised))], [0.07, 0.075]
+        )
         return [*feathers, Part(cover, shade(self.wing, tone), LINE)]
 
 
@@ -85,7 +88,9 @@ class Airplane(Figure):
     def __init__(self, rng: np.random.Generator, palette: Palette) -> None:
         super().__init__(rng, palette)
         white = self.chance(0.65)
-        self.hull = from_hsv(210, 0.03, self.vary(0.93, 0.06)) if white else palette.free((0.1, 0.5), (0.7, 0.95))
+        self.hull = (
+            from_hsv(210, 0.03, self.vary(0.93, 0.06)) if white else palette.free((0.1, 0.5), (0.7, 0.95))
+        )
         self.paint = palette.free((0.6, 0.95), (0.5, 0.95))
         self.metal = from_hsv(215, 0.08, self.vary(0.66, 0.15))
         self.length = self.vary(1.25, 0.12)
@@ -102,12 +107,20 @@ class Airplane(Figure):
         fin = polygon((-h + 0.24, -g * 0.6), (-h + 0.03, -0.31), (-h - 0.06, -0.31), (-h + 0.04, -g * 0.4))
         stab = polygon((-h + 0.16, -g * 0.1), (-h - 0.06, 0.10), (-h - 0.12, 0.10), (-h + 0.03, -g * 0.1))
         hull = blob([(-h, -g * 0.55), (-h * 0.55, -g), (h * 0.4, -g), (h * 0.82, -g * 0.7), (h, g * 0.15),
-                     (h * 0.8, g * 0.75), (h * 0.2, g), (-h * 0.5, g * 0.75), (-h * 0.85, g * 0.05)])  # fmt: skip
-        stripe = limb([(-h * 0.86, -g * 0.1), (0, g * 0.35), (h * 0.9, g * 0.25)], [g * 0.1, g * 0.14, g * 0.08])
+                     (h * 0.8, g * 0.75), (h * 0.2, g), (-h * 0.5, g * 0.75),
+                     (-h * 0.85, g * 0.05)])  # fmt: skip
+        stripe = limb(
+            [(-h * 0.86, -g * 0.1), (0, g * 0.35), (h * 0.9, g * 0.25)], [g * 0.1, g * 0.14, g * 0.08]
+        )
         spin = math.cos(pose.time * 40)
         blade = oval(h + 0.01, g * 0.1, 0.012, 0.17 * (0.3 + 0.7 * abs(spin)), count=12)
         glass = [
-            Part(oval(h * (-0.5 + 1.1 * k / self.windows), -g * 0.3, 0.014, 0.02, count=10), (58, 78, 104), 0, True)
+            Part(
+                oval(h * (-0.5 + 1.1 * k / self.windows), -g * 0.3, 0.014, 0.02, count=10),
+                (58, 78, 104),
+                0,
+                True,
+            )
             for k in range(self.windows)
         ]
         cockpit = polygon((h * 0.74, -g * 0.66), (h * 0.88, -g * 0.35), (h * 0.74, -g * 0.25))

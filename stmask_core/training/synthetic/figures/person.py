@@ -44,8 +44,10 @@ class Person(Figure):
         hip = (0.0, -self.legs - bob)
         neck = (0.02 + 0.03 * pose.vigour, hip[1] - self.torso)
         w = self.wide
-        torso = blob([(-w * 0.85, hip[1] + 0.03), (-w * 0.8, hip[1] - self.torso * 0.5), (neck[0] - w * 0.95, neck[1] + 0.06),
-                      (neck[0], neck[1] - 0.005), (neck[0] + w * 0.95, neck[1] + 0.07), (w * 0.9, hip[1] - self.torso * 0.5),
+        torso = blob([(-w * 0.85, hip[1] + 0.03), (-w * 0.8, hip[1] - self.torso * 0.5),
+                      (neck[0] - w * 0.95, neck[1] + 0.06),
+                      (neck[0], neck[1] - 0.005), (neck[0] + w * 0.95, neck[1] + 0.07),
+                      (w * 0.9, hip[1] - self.torso * 0.5),
                       (w * 0.9, hip[1] + 0.03)])  # fmt: skip
         flare = 0.05 * math.sin(pose.phase * 2) * pose.vigour
         skirt = blob([(-w * 0.8, hip[1] - 0.04), (w * 0.85, hip[1] - 0.04), (w * 1.5 + flare, hip[1] + 0.19),
@@ -56,7 +58,10 @@ class Person(Figure):
             *self._leg(hip, pose, math.pi, 1.0),
             Part(skirt if self.skirt else torso, self.shirt, LINE),
             Part(torso, self.shirt, LINE),
-            Part(limb([(neck[0], neck[1] + 0.03), (neck[0] + 0.01, neck[1] - 0.05)], [0.042, 0.04], 3), self.skin),
+            Part(
+                limb([(neck[0], neck[1] + 0.03), (neck[0] + 0.01, neck[1] - 0.05)], [0.042, 0.04], 3),
+                self.skin,
+            ),
             *self._head((neck[0] + 0.02, neck[1] - 0.03 - self.head), pose),
             *self._arm(neck, pose, 0.0, 1.0),
         ]
@@ -77,7 +82,9 @@ class Person(Figure):
         ]  # fmt: skip
 
     def _arm(self, neck: tuple[float, float], pose: Pose, offset: float, tone: float) -> list[Part]:
-        swing = 0.65 * math.cos(pose.phase + offset) * pose.vigour + 0.06 * math.sin(pose.time * 1.5 + self.mood)
+        swing = 0.65 * math.cos(pose.phase + offset) * pose.vigour + 0.06 * math.sin(
+            pose.time * 1.5 + self.mood
+        )
         a = self.torso * 0.52
         shoulder = (neck[0] - 0.005, neck[1] + 0.075)
         elbow = (shoulder[0] + a * math.sin(swing), shoulder[1] + a * math.cos(swing))
@@ -96,7 +103,8 @@ class Person(Figure):
         sway = 0.03 * math.sin(pose.phase * 2 + 1) * pose.vigour
         reach = r * (1.7 if self.long_hair else 0.35)
         mane = blob([(x + r * 0.75, y - r * 0.7), (x, y - r * 1.22), (x - r * 1.05, y - r * 0.55),
-                     (x - r * 1.12 - sway, y + reach), (x - r * 0.45 - sway, y + reach * 1.02), (x - r * 0.2, y - r * 0.3)])  # fmt: skip
+                     (x - r * 1.12 - sway, y + reach), (x - r * 0.45 - sway, y + reach * 1.02),
+                     (x - r * 0.2, y - r * 0.3)])  # fmt: skip
         hat = blob([(x - r * 1.05, y - r * 0.45), (x - r * 0.85, y - r * 1.2), (x + r * 0.5, y - r * 1.3),
                     (x + r * 0.95, y - r * 0.55), (x + r * 1.6, y - r * 0.35)])  # fmt: skip
         return [

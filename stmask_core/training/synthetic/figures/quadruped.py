@@ -279,13 +279,15 @@ class Elephant(Quadruped):
         x, y = at
         curl = math.sin(pose.time * 1.7 + self.mood)
         trunk = limb(
-            [(x + r * 0.55, y + r * 0.1), (x + r * 1.25, y + r * 0.7), (x + r * (1.3 + 0.15 * curl), y + r * 1.6),
+            [(x + r * 0.55, y + r * 0.1), (x + r * 1.25, y + r * 0.7),
+             (x + r * (1.3 + 0.15 * curl), y + r * 1.6),
              (x + r * (1.5 + 0.55 * curl), y + r * (2.3 - 0.25 * abs(curl)))],
             [r * 0.5, r * 0.34, r * 0.24, r * 0.17],
         )  # fmt: skip
         wave = 0.22 * math.sin(pose.time * 2.6 + self.mood)
         ear = blob([(x - r * 0.1, y - r * 0.75), (x - r * 0.9, y - r * 1.05), (x - r * 1.45, y - r * 0.3),
-                    (x - r * 1.15, y + r * 0.75), (x - r * 0.6, y + r * 0.95), (x - r * 0.1, y + r * 0.4)])  # fmt: skip
+                    (x - r * 1.15, y + r * 0.75), (x - r * 0.6, y + r * 0.95),
+                    (x - r * 0.1, y + r * 0.4)])  # fmt: skip
         ear = turned(ear, (x - r * 0.1, y - r * 0.2), wave)
         centre = np.array((x - r * 0.3, y - r * 0.05))
         inner = centre + (ear - centre) * 0.72

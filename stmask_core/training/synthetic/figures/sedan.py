@@ -24,7 +24,9 @@ class Sedan(Figure):
     def __init__(self, rng: np.random.Generator, palette: Palette) -> None:
         super().__init__(rng, palette)
         grey = self.chance(0.35)
-        self.paint = from_hsv(215, 0.05, self.vary(0.6, 0.6)) if grey else palette.free((0.55, 0.95), (0.45, 0.95))
+        self.paint = (
+            from_hsv(215, 0.05, self.vary(0.6, 0.6)) if grey else palette.free((0.55, 0.95), (0.45, 0.95))
+        )
         self.trim = shade(self.paint, float(rng.uniform(0.5, 0.85)))
         self.half = self.vary(0.58, 0.1)
         self.roof = self.vary(0.24, 0.12)
@@ -43,17 +45,31 @@ class Sedan(Figure):
         hop = 0.004 * math.sin(pose.time * 11 + self.mood) * pose.vigour
         deck, top = sill - self.deck + hop, sill - self.deck - self.roof + hop
         body = blob([(-h, sill - 0.04), (-h * 0.99, deck + 0.06), (-h * 0.82, deck), (h * 0.45, deck + 0.005),
-                     (h * 0.9, deck + 0.05), (h * 1.02, deck + 0.13), (h, sill - 0.02), (h * 0.6, sill + 0.03),
+                     (h * 0.9, deck + 0.05), (h * 1.02, deck + 0.13), (h, sill - 0.02),
+                     (h * 0.6, sill + 0.03),
                      (-h * 0.6, sill + 0.03)])  # fmt: skip
         s = self.lean
-        cabin = blob([(-h * 0.80, deck + 0.03), (-h * 0.52 + s, top + 0.02), (-h * 0.1, top - 0.015), (h * 0.18 + s, top + 0.02),
+        cabin = blob([(-h * 0.80, deck + 0.03), (-h * 0.52 + s, top + 0.02), (-h * 0.1, top - 0.015),
+                      (h * 0.18 + s, top + 0.02),
                       (h * 0.52, deck + 0.03), (0, deck + 0.06)])  # fmt: skip
-        rear = polygon((-h * 0.60, deck + 0.005), (-h * 0.44 + s, top + 0.045), (-h * 0.16, top + 0.035), (-h * 0.16, deck + 0.005))
-        front = polygon((-h * 0.11, deck + 0.005), (-h * 0.11, top + 0.035), (h * 0.13 + s, top + 0.045), (h * 0.36, deck + 0.005))
+        rear = polygon(
+            (-h * 0.60, deck + 0.005),
+            (-h * 0.44 + s, top + 0.045),
+            (-h * 0.16, top + 0.035),
+            (-h * 0.16, deck + 0.005),
+        )
+        front = polygon(
+            (-h * 0.11, deck + 0.005),
+            (-h * 0.11, top + 0.035),
+            (h * 0.13 + s, top + 0.045),
+            (h * 0.36, deck + 0.005),
+        )
         glint = polygon((-h * 0.05, deck), (h * 0.03, top + 0.045), (h * 0.08, top + 0.045), (0.0, deck))
         door = limb([(-h * 0.135, deck + 0.02), (-h * 0.135, sill - 0.02)], [0.005, 0.005], 3)
         handle = limb([(-h * 0.26, deck + 0.05), (-h * 0.2, deck + 0.05)], [0.009, 0.009], 3)
-        stripe = limb([(-h * 0.97, sill - 0.05), (0, sill - 0.035), (h * 0.98, sill - 0.05)], [0.022, 0.022, 0.022])
+        stripe = limb(
+            [(-h * 0.97, sill - 0.05), (0, sill - 0.035), (h * 0.98, sill - 0.05)], [0.022, 0.022, 0.022]
+        )
         parts = [
             Part(cabin, self.paint, LINE),
             Part(body, self.paint, LINE),
@@ -80,7 +96,8 @@ class Sedan(Figure):
         for k in range(self.spokes):
             angle = phase + 2 * math.pi * k / self.spokes
             parts.append(
-                Part(oval(x + r * 0.36 * math.cos(angle), -r + r * 0.36 * math.sin(angle), r * 0.16, r * 0.1, angle, 8),
+                Part(oval(x + r * 0.36 * math.cos(angle), -r + r * 0.36 * math.sin(angle), r * 0.16,
+                     r * 0.1, angle, 8),
                      (60, 62, 68), 0, True)
             )  # fmt: skip
         return parts

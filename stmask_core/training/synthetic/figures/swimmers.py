@@ -45,7 +45,8 @@ class Fish(Figure):
         top, low = np.column_stack((x, y - half)), np.column_stack((x, y + half * 0.92))[::-1]
         back = float(self.wave * 1.5 * math.sin(swing - 4.0))
         t, tx, ty = self.tail, float(x[-1]), float(y[-1])
-        tail = blob([(tx + 0.06, ty), (tx - t * 0.7, ty - t * 0.95 + back), (tx - t * 1.1, ty - t * 0.9 + back),
+        tail = blob([(tx + 0.06, ty), (tx - t * 0.7, ty - t * 0.95 + back),
+                     (tx - t * 1.1, ty - t * 0.9 + back),
                      (tx - t * 0.7, ty + back), (tx - t * 1.1, ty + t * 0.9 + back),
                      (tx - t * 0.7, ty + t * 0.95 + back)])  # fmt: skip
         dorsal = blob([(x[1], y[1] - half[1] * 0.9), (x[2] - 0.03, y[2] - half[2] - self.crest),
@@ -62,14 +63,19 @@ class Fish(Figure):
         for k in range(self.bands):
             at = 0.26 + 0.6 * (k + 0.5) / self.bands
             bx, by, bh = (float(np.interp(at, u, v)) for v in (x, y, half))
-            band = limb([(bx + 0.02, by - bh * 0.93), (bx - 0.02, by), (bx + 0.02, by + bh * 0.85)], [0.026, 0.036, 0.024])
+            band = limb(
+                [(bx + 0.02, by - bh * 0.93), (bx - 0.02, by), (bx + 0.02, by + bh * 0.85)],
+                [0.026, 0.036, 0.024],
+            )
             parts.append(Part(band, self.mark))
         fan = 0.5 + 0.4 * math.sin(pose.time * 5 + self.mood)
         px, py = float(x[3]), float(y[3]) + self.deep * 0.25
         fin = blob([(px + 0.05, py), (px - 0.06, py - 0.05 + 0.06 * fan), (px - 0.13, py + 0.10 * fan),
                     (px - 0.04, py + 0.09)])  # fmt: skip
         ex, ey = float(x[1]) + 0.005, float(y[1]) - self.deep * 0.18
-        mouth = limb([(0.42, float(y[0]) + self.deep * 0.05), (0.36, float(y[0]) + self.deep * 0.16)], [0.01, 0.008], 3)
+        mouth = limb(
+            [(0.42, float(y[0]) + self.deep * 0.05), (0.36, float(y[0]) + self.deep * 0.16)], [0.01, 0.008], 3
+        )
         return [*parts, Part(fin, shade(self.fins, 0.9), LINE), Part(mouth, shade(self.body, 0.4), 0, True),
                 *eye(ex, ey, 0.05)]  # fmt: skip
 
@@ -94,10 +100,13 @@ class Turtle(Figure):
         stroke = math.sin(pose.phase + self.mood)
         idle = 0.25 + 0.75 * pose.vigour
         d = self.dome
-        shell = blob([(-0.38, 0.02), (-0.28, -d * 0.62), (-0.04, -d), (0.22, -d * 0.66), (0.36, 0.02), (0.0, 0.075)])
+        shell = blob(
+            [(-0.38, 0.02), (-0.28, -d * 0.62), (-0.04, -d), (0.22, -d * 0.66), (0.36, 0.02), (0.0, 0.075)]
+        )
         rim = limb([(-0.38, 0.03), (0.0, 0.075), (0.36, 0.03)], [0.03, 0.04, 0.03])
         plates = [oval(x, -d * h, 0.075, d * 0.22, a, 6) for x, h, a in
-                  ((-0.2, 0.42, 0.3), (-0.02, 0.58, 0.0), (0.17, 0.42, -0.3), (-0.11, 0.14, 0.1), (0.08, 0.14, 0))]  # fmt: skip
+                  ((-0.2, 0.42, 0.3), (-0.02, 0.58, 0.0), (0.17, 0.42, -0.3), (-0.11, 0.14, 0.1),
+                  (0.08, 0.14, 0))]  # fmt: skip
         nod = 0.03 * math.sin(pose.time * 2 + self.mood)
         neck = limb([(0.26, 0.0), (0.40, -0.06 + nod), (0.50, -0.10 + nod)], [0.075, 0.06, 0.06])
         hx, hy = 0.54, -0.11 + nod
