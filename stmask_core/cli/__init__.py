@@ -13,6 +13,7 @@ from stmask_core.errors import StmaskError
 
 # verb -> one line of help; the module stmask_core.cli.<verb> defines `command`.
 VERBS: dict[str, str] = {
+    "validate": "what an exporter or a reviewer should know about a project",
     "synth": "draw annotated synthetic video with exact truth",
     "weights": "list the released checkpoints, or say what a weights file is",
     "bench": "measure this machine and this program",

@@ -117,21 +117,14 @@ class Document:
 
     def materialise(self, track: TrackId, frame: int, row: Row) -> MaskAnnotation:
         """The annotation that a row stands for, with its pixels."""
-        mask, box, extra = self.body(row.body)
-        return MaskAnnotation(
-            track=track,
-            frame=frame,
-            mask=mask,
-            source=SOURCES[row.source],
-            score=row.score,
-            box=box,
-            locked=bool(row.flags & LOCKED),
-            accepted=bool(row.flags & ACCEPTED),
-            outside=bool(row.flags & OUTSIDE),
-            occlusion=OCCLUSIONS[row.flags >> OCCLUSION_SHIFT & 3],
-            run=run_of(row),
-            extra=extra,
-        )
+        body = self.body(row.body)
+        video = self.videos[self.tracks[track].video]
+        if (body.mask.height, body.mask.width) != (video.height, video.width):
+            raise ProjectFileError(
+                f"The mask of track {track} in frame {frame} is not of its video's size.",
+                "The project file is damaged: rescue what is readable into a new project.",
+            )
+        return annotation_of(track, frame, row, body)
 
     def body(self, number: int) -> MaskBody:
         """Pixels, box and extra fields stored under the number that rows carry."""
@@ -437,6 +430,24 @@ class Document:
             raise DocumentError(
                 f"This {type(record).__name__.lower()} is still in use and cannot be removed."
             )
+
+
+def annotation_of(track: TrackId, frame: int, row: Row, body: MaskBody) -> MaskAnnotation:
+    """A row and its heavy part as one annotation."""
+    return MaskAnnotation(
+        track=track,
+        frame=frame,
+        mask=body.mask,
+        source=SOURCES[row.source],
+        score=row.score,
+        box=body.box,
+        locked=bool(row.flags & LOCKED),
+        accepted=bool(row.flags & ACCEPTED),
+        outside=bool(row.flags & OUTSIDE),
+        occlusion=OCCLUSIONS[row.flags >> OCCLUSION_SHIFT & 3],
+        run=run_of(row),
+        extra=body.extra,
+    )
 
 
 def key_of(record: Record) -> Key:

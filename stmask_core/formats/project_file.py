@@ -16,6 +16,7 @@ from stmask_core.errors import ProjectFileError
 from stmask_core.formats.atomic import atomic_path
 from stmask_core.formats.project.connection import Journal, connect, set_journal, translated
 from stmask_core.formats.project.lock import WriterLock
+from stmask_core.formats.project.rescue import RescueReport, open_for_rescue, rescue_into
 from stmask_core.formats.project.schema import VERSION, create_schema, migrate, version_of
 from stmask_core.formats.project.store import ProjectStore
 
@@ -157,6 +158,16 @@ class ProjectFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def rescue(path: str | os.PathLike[str], out: str | os.PathLike[str]) -> RescueReport:
+    """Bring what is readable of a damaged project into a new one, ``out``; the old file is not touched."""
+    damaged_store = open_for_rescue(Path(path))
+    try:
+        with ProjectFile.create(out) as project:
+            return rescue_into(damaged_store.connection, project.document)
+    finally:
+        damaged_store.close()
 
 
 def _take_lock(path: Path) -> WriterLock:
