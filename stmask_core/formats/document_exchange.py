@@ -243,7 +243,7 @@ def _track_numbers(tracks: list[Track]) -> dict[TrackId, int]:
 def _exchange_track(document: Document, track: Track, number: int) -> ExchangeTrack:
     rows = document.annotations.rows(track.id)
     observations = tuple(
-        _observation(document, frame, row) for frame, row in rows if row.area and not row.is_outside
+        _observation(document, track.id, frame, row) for frame, row in rows if row.area and not row.is_outside
     )
     return ExchangeTrack(
         id=number,
@@ -256,8 +256,8 @@ def _exchange_track(document: Document, track: Track, number: int) -> ExchangeTr
     )
 
 
-def _observation(document: Document, frame: int, row: Row) -> Observation:
-    annotation = document.materialise(TrackId(0), frame, row)
+def _observation(document: Document, track: TrackId, frame: int, row: Row) -> Observation:
+    annotation = document.materialise(track, frame, row)
     return Observation(
         frame,
         annotation.mask,
