@@ -83,7 +83,7 @@ class Mask:
         lengths = np.asarray(counts)
         if lengths.ndim != 1 or (lengths.size and lengths.dtype.kind not in "iu"):
             raise ValueError("counts are not a flat list of integers")
-        lengths = lengths.astype(np.int64)
+        lengths = lengths.astype(np.int64, copy=False)
         if lengths.size and (int(lengths.min()) < 0 or int(lengths.max()) > height * width):
             raise ValueError("counts hold a run that does not fit the image")
         ends = np.cumsum(lengths)
@@ -337,7 +337,8 @@ def _interleave(starts: Ints, stops: Ints) -> Ints:
     """Run lengths (False first, no last run of False) from the runs [start, stop) of True."""
     edges = np.empty(2 * len(starts), np.int64)
     edges[0::2], edges[1::2] = starts, stops
-    return np.diff(edges, prepend=0)
+    edges[1:] -= edges[:-1].copy()
+    return edges
 
 
 def _merge(starts: Ints, stops: Ints) -> tuple[Ints, Ints]:
