@@ -47,7 +47,7 @@ from stmask_core.document.records import (
     Video,
     VideoId,
 )
-from stmask_core.document.store import Entry, Evidence, EvidenceKind, Store
+from stmask_core.document.store import Entry, Evidence, EvidenceKind, PackedChanges, Store
 from stmask_core.document.table import Table
 from stmask_core.errors import DocumentError, NotInEdit, ProjectFileError
 
@@ -243,32 +243,29 @@ class Document:
         step = self.history.undo_step() if back else self.history.redo_step()
         if not step:
             return None
-        position = step[-1].number - 1 if back else step[-1].number
-        applied: list[Entry] = []
+        packed = [self._store.read_changes(entry.number) for entry in step]
+        applied: list[PackedChanges] = []
         try:
             with self._store.transaction():
-                for entry in step:
-                    changes = self._changes_of(entry, origin)
-                    applied.append(entry)
+                for item in packed:
+                    changes = _unpacked(item, inverse=back)
+                    applied.append(item)
                     self._apply(changes)
                     self._store.write_changes(changes)
-                self._store.write_position(position)
+                self._store.write_position(step[-1].number - 1 if back else step[-1].number)
         except BaseException:
-            for entry in reversed(applied):
-                self._apply(self._changes_of(entry, "redo" if back else "undo"))
+            for item in reversed(applied):
+                self._apply(_unpacked(item, inverse=not back))
             raise
         if back:
             self.history.move_back(step)
         else:
             self.history.move_forward(step)
-        for entry in step:
-            diff = Diff(entry.name, self._changes_of(entry, origin), entry.focus, entry.group, origin)
+        for entry, item in zip(step, packed, strict=True):
+            changes = _unpacked(item, inverse=back)
+            diff = Diff(entry.name, changes, entry.focus, entry.group, origin)
             self._notify(diff)
         return diff
-
-    def _changes_of(self, entry: Entry, origin: Origin) -> tuple[Change, ...]:
-        changes = self._store.read_changes(entry.number)
-        return tuple(change.inverse() for change in reversed(changes)) if origin == "undo" else changes
 
     def _save(self, diff: Diff) -> tuple[Entry, tuple[int, int] | None]:
         """Hand the edit to the store in one transaction; returns its header and what was forgotten."""
@@ -430,6 +427,11 @@ class Document:
             raise DocumentError(
                 f"This {type(record).__name__.lower()} is still in use and cannot be removed."
             )
+
+
+def _unpacked(packed: PackedChanges, *, inverse: bool) -> tuple[Change, ...]:
+    changes = packed.unpack()
+    return tuple(change.inverse() for change in reversed(changes)) if inverse else changes
 
 
 def annotation_of(track: TrackId, frame: int, row: Row, body: MaskBody) -> MaskAnnotation:

@@ -49,6 +49,13 @@ class Contents:
     next_ids: dict[str, int] = field(default_factory=dict)
 
 
+class PackedChanges(Protocol):
+    """Recorded changes in their stored form: a few bytes each, so that a whole model run fits in memory."""
+
+    def unpack(self) -> tuple[Change, ...]:
+        """The changes."""
+
+
 class Store(Protocol):
     """Keeps a document. Writes happen inside ``transaction`` only: all of them arrive or none."""
 
@@ -65,8 +72,8 @@ class Store(Protocol):
     def read_evidence(self, run: RunId, frame: int, kind: EvidenceKind) -> bytes | None:
         """Bytes kept beside a run's frame, None when there are none."""
 
-    def read_changes(self, number: int) -> tuple[Change, ...]:
-        """What an entry of the history did."""
+    def read_changes(self, number: int) -> PackedChanges:
+        """What an entry of the history did, still packed."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """Begin; commit at the end of the block; roll back on an exception."""

@@ -73,6 +73,7 @@ def interpolate(document: Document, track: TrackId, scope: Scope) -> Carried:
     """
     record = unlocked_track(document, track)
     keys = [f for f in key_frames(document, track).tolist() if scope.holds(f)]
+    keys = [f for f in keys if not _mask(document, track, f).is_empty]
     if len(keys) < 2:
         raise DocumentError("Interpolation needs two drawn masks in the range.", "Draw or accept another.")
     masks: dict[int, Mask] = {}

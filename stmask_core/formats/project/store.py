@@ -7,7 +7,7 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stmask_core.document.annotation_table import Row
@@ -16,7 +16,7 @@ from stmask_core.document.records import MaskBody, RunId
 from stmask_core.document.store import Contents, Entry, Evidence, EvidenceKind
 from stmask_core.errors import ProjectFileError
 from stmask_core.formats.project.body_codec import body_from_bytes, body_to_bytes
-from stmask_core.formats.project.connection import in_words, translated
+from stmask_core.formats.project.connection import translated
 from stmask_core.formats.project.loading import load_contents
 from stmask_core.formats.project.record_codec import (
     changes_from_bytes,
@@ -41,6 +41,7 @@ class ProjectStore:
         self._name = path if path is not None else Path("project in memory")
         self._identity = _identity(path) if path is not None else None
         self._cache = BodyCache(CACHE_BYTES)
+        self._roll_back_first = False
 
     @property
     def read_only_reason(self) -> str:
@@ -72,12 +73,12 @@ class ProjectStore:
         )
         return None if row is None else _bytes(row[0])
 
-    def read_changes(self, number: int) -> tuple[Change, ...]:
-        """What an entry of the history did."""
+    def read_changes(self, number: int) -> ChangesBlob:
+        """What an entry of the history did, still packed."""
         row = self._one("SELECT changes FROM history WHERE number = ?", number)
         if row is None:
             raise damaged(f"step {number} of the undo history is missing")
-        return changes_from_bytes(_bytes(row[0]))
+        return ChangesBlob(_bytes(row[0]))
 
     # Writing
 
@@ -85,6 +86,7 @@ class ProjectStore:
     def transaction(self) -> Iterator[None]:
         """Begin; commit at the end of the block; roll back on an exception."""
         self._check_still_there()
+        self._finish_roll_back()
         try:
             with translated(self._name):
                 self.connection.execute("BEGIN IMMEDIATE")
@@ -181,6 +183,7 @@ class ProjectStore:
     # Inside
 
     def _one(self, query: str, *values: int | str) -> tuple | None:
+        self._finish_roll_back()
         with translated(self._name):
             return self.connection.execute(query, values).fetchone()
 
@@ -230,12 +233,31 @@ class ProjectStore:
             )
 
     def _roll_back(self) -> None:
-        if not self.connection.in_transaction:
-            return
+        """Roll back now; if even that fails, before anything else is read or written."""
         try:
-            self.connection.execute("ROLLBACK")
-        except sqlite3.Error as error:
-            raise in_words(error, self._name) from error
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            self._roll_back_first = False
+        except sqlite3.Error:
+            self._roll_back_first = True  # the error that brought us here is the one to report
+
+    def _finish_roll_back(self) -> None:
+        if self._roll_back_first:
+            if self.connection.in_transaction:
+                with translated(self._name):
+                    self.connection.execute("ROLLBACK")
+            self._roll_back_first = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesBlob:
+    """The changes of one edit as they lie in the file."""
+
+    data: bytes
+
+    def unpack(self) -> tuple[Change, ...]:
+        """The changes, every value checked."""
+        return changes_from_bytes(self.data)
 
 
 class BodyCache:
