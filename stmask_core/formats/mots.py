@@ -1,7 +1,7 @@
 """MOTS: class and identity in one number, as 16-bit pictures or as lines of run lengths.
 
 Pictures: pixel = 1000 * class + instance, 0 background, 10000 a region to ignore; one PNG per frame in
-``<video>/instances`` with the class names in ``labels.txt`` (line 0 is the background), as CVAT and Datumaro
+``<video>/instances`` with the class names in ``labels.txt`` (its first line is class 1), as CVAT and Datumaro
 have it. Text: ``frame id class height width rle`` per line, frames from 1 as MOTSChallenge counts (KITTI
 counts from 0). Masks of one frame must not overlap in either: the smaller object keeps the pixels, and the
 report counts them. ``objects.json`` beside the files brings identities and names back.
@@ -338,7 +338,7 @@ def _read_labels(path: Path) -> dict[int, str]:
 def _label_lines(categories: Sequence[ExchangeCategory]) -> list[str]:
     names = {c.id: " ".join(c.name.split()) for c in categories if 1 <= c.id <= LAST_CLASS}
     last = max(names, default=0)
-    return ["background", *(names.get(n, f"unused_{n}") for n in range(1, last + 1))]
+    return [names.get(n, f"unused_{n}") for n in range(1, last + 1)]
 
 
 def _without_overlap(
