@@ -103,6 +103,8 @@ def _record_values(record: Record) -> dict[str, Any]:
 def _record(table: str, values: Any) -> Record:
     cls = RECORD_OF[table]
     assert cls is not MaskAnnotation
+    if not isinstance(values, dict):
+        raise ValueError("it is not an object")
     arguments = {name: v if name in _PLAIN else _as_tuple(v) for name, v in values.items()}
     for name in _IDS:
         if name in arguments and not (type(arguments[name]) is int and 0 < arguments[name] < 1 << 31):
