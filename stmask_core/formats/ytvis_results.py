@@ -7,8 +7,10 @@ servers want it: compressed run lengths as text, null where the object is absent
 from __future__ import annotations
 
 import json
+import lzma
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +42,10 @@ from stmask_core.structures.masks import Mask
 
 KNOWN = frozenset(("video_id", "score", "category_id", "segmentations", "areas", "bboxes"))
 IN_ZIP = "results.json"
+ZIP_ERRORS = (  # what zipfile and its decompressors raise on damaged archives
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError),
+    *(EOFError, ValueError, OSError),
+)
 MOST_SQUEEZED = 100  # results shrink to about a quarter; a hundredth is a bomb
 
 
@@ -153,7 +159,7 @@ def _text_of(path: Path) -> str:
         raise FormatError(f"{path.name}: holds no {IN_ZIP} at its top.") from error
     except UnicodeDecodeError as error:
         raise FormatError(f"{path.name}: {IN_ZIP} is not UTF-8 text.") from error
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OSError) as error:
+    except ZIP_ERRORS as error:
         raise FormatError(f"{path.name}: not a zip file that can be read ({error}).") from error
 
 

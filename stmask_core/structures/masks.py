@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco
 
 MAX_IMAGE_PIXELS = 1 << 28  # 16,384 x 16,384; a header that claims more is lying
+MAX_PERIMETER = 4_000_000  # pixels around all polygons of one mask
 
 Bits = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -133,6 +134,7 @@ class Mask:
         check_image_size(height, width)
         far = 10.0 * max(height, width)
         checked: list[list[float]] = []
+        perimeter = 0.0
         for polygon in polygons:
             try:
                 points = np.asarray(polygon, dtype=np.float64)
@@ -142,6 +144,9 @@ class Mask:
                 raise ValueError("a polygon needs at least three x, y pairs")
             if not np.isfinite(points).all() or np.abs(points).max() > far:
                 raise ValueError("a polygon lies far outside the image")
+            perimeter += float(np.abs(np.diff(points.reshape(-1, 2), axis=0)).max(axis=1).sum())
+            if perimeter > MAX_PERIMETER:  # COCO's filling takes memory for every pixel of the outline
+                raise ValueError("the polygons' outline is too long for any object")
             checked.append(points.tolist())
         if not checked:
             return cls.empty(height, width)

@@ -66,7 +66,7 @@ def check_indexes(document: Document) -> None:
         assert track in document.tracks
         columns = document.annotations.columns(track)
         assert (np.diff(columns.frames) > 0).all()
-        assert len({len(getattr(columns, name)) for name in columns.__slots__ or ()} or {0}) <= 1
+        assert len({len(column) for column in vars(columns).values()}) == 1
         for frame, row in document.annotations.rows(track):
             assert document.annotations.has(track, frame)
             annotation = document.materialise(track, frame, row)

@@ -1,4 +1,4 @@
-"""The heavy part of an annotation as bytes: a fixed head, maybe a box, maybe extra fields, then the runs."""
+"""The heavy part of an annotation as bytes: checksum, fixed head, maybe a box, maybe extra fields, the runs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from stmask_core.errors import ProjectFileError
 from stmask_core.structures.masks import Mask, check_image_size
 
 _HEAD = struct.Struct("<BIIIIIII")  # contents, height, width, y0, x0, crop height, crop width, extra's length
+_CHECKSUM = struct.Struct("<I")  # CRC-32 of what follows: a flipped bit must not become another shape
 _BOX = struct.Struct("<4d")
 _HAS_BOX, _IS_PACKED = 1, 2
 _PACK_FROM = 96  # bytes of runs from which compression pays
@@ -37,13 +38,16 @@ def body_to_bytes(body: MaskBody) -> bytes:
         mask.crop_width,
         len(extra),
     )
-    return b"".join((head, _BOX.pack(*box) if box is not None else b"", extra, runs))
+    content = b"".join((head, _BOX.pack(*box) if box is not None else b"", extra, runs))
+    return _CHECKSUM.pack(zlib.crc32(content)) + content
 
 
 def body_from_bytes(data: bytes) -> MaskBody:
     """Read and check the stored form; ProjectFileError when it cannot be one of ours."""
     try:
-        return _parse(data)
+        if _CHECKSUM.unpack_from(data)[0] != zlib.crc32(data[_CHECKSUM.size :]):
+            raise ValueError("its checksum is wrong")
+        return _parse(data[_CHECKSUM.size :])
     except (struct.error, zlib.error, ValueError, RecursionError) as error:
         raise ProjectFileError(
             f"A mask in the project file is damaged ({error}).", "Rescue what is readable into a new project."

@@ -16,7 +16,7 @@ from stmask_core.document.records import MaskBody, RunId
 from stmask_core.document.store import Contents, Entry, Evidence, EvidenceKind
 from stmask_core.errors import ProjectFileError
 from stmask_core.formats.project.body_codec import body_from_bytes, body_to_bytes
-from stmask_core.formats.project.connection import translated
+from stmask_core.formats.project.connection import in_words, translated
 from stmask_core.formats.project.loading import load_contents
 from stmask_core.formats.project.record_codec import (
     changes_from_bytes,
@@ -42,6 +42,7 @@ class ProjectStore:
         self._identity = _identity(path) if path is not None else None
         self._cache = BodyCache(CACHE_BYTES)
         self._roll_back_first = False
+        self._stamp = 0  # counts transactions; the last one to arrive is in the file
 
     @property
     def read_only_reason(self) -> str:
@@ -53,7 +54,9 @@ class ProjectStore:
     def load(self) -> Contents:
         """Everything that is held in memory, checked."""
         with translated(self._name):
-            return load_contents(self.connection)
+            contents = load_contents(self.connection)
+        self._stamp = self._read_stamp()
+        return contents
 
     def read_body(self, body: int) -> MaskBody:
         """The pixels stored under a number, from the cache when looked at recently."""
@@ -91,10 +94,12 @@ class ProjectStore:
             with translated(self._name):
                 self.connection.execute("BEGIN IMMEDIATE")
                 yield
-                self.connection.execute("COMMIT")
+                self._stamp += 1
+                self._write_number("stamp", self._stamp)
         except BaseException:
             self._roll_back()
             raise
+        self._commit()
 
     def write_bodies(self, bodies: Mapping[int, MaskBody]) -> None:
         """Store pixels under fresh numbers."""
@@ -231,6 +236,19 @@ class ProjectStore:
                 f"{self.path.name} was moved, removed or replaced while it was open; nothing was written.",
                 "Put it back, or save a copy under a new name: everything is still here.",
             )
+
+    def _commit(self) -> None:
+        """Commit. SQLite may report an error after the commit took place: the stamp in the file decides."""
+        try:
+            self.connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            if self._read_stamp() != self._stamp:
+                raise in_words(error, self._name) from error
+
+    def _read_stamp(self) -> int:
+        row = self._one("SELECT number FROM numbers WHERE name = 'stamp'")
+        return 0 if row is None else int(row[0])
 
     def _roll_back(self) -> None:
         """Roll back now; if even that fails, before anything else is read or written."""
