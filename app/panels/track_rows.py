@@ -1,7 +1,7 @@
 """What the track table shows, and the search line's small language. No Qt.
 
-``cat:dog score<0.5 frames>10 is:locked 3`` — words are joined by "and"; a bare word is looked for in the name,
-the category and the number; ``-`` before a word turns it around.
+``cat:dog score<0.5 frames>10 is:locked 3`` — words are joined by "and"; a bare word is looked for in
+the name, the category and the number; ``-`` before a word turns it around.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Overview(QWidget):
         """As wide as there is room."""
         return QSize(400, self.height())
 
-    def show_frames(self, name: str, frames: Sequence[int]) -> None:
+    def show_frames(self, name: str, frames: Sequence[int] | np.ndarray) -> None:
         """Mark the frames of one row (``cached``, ``inferred`` or ``reviewed``)."""
         self._rows[name] = np.asarray(frames, np.int64)
         self.update()

@@ -93,6 +93,7 @@ class Document:
         self._store = store
         self._open: _OpenEdit | None = None
         self._notifying = False
+        self._step_group: str | None = None
         self._listeners: list[Listener] = []
         contents = store.load()
         for name, records in contents.records.items():
@@ -152,7 +153,7 @@ class Document:
         self._open = _OpenEdit()
         try:
             yield self
-            diff = Diff(name, self._changes(), focus, group)
+            diff = Diff(name, self._changes(), focus, group or self._step_group)
             if diff.changes or self._open.evidence:
                 entry, forgotten = self._save(diff)
         except BaseException:
@@ -164,6 +165,15 @@ class Document:
             if forgotten is not None:
                 self.history.forget_up_to(forgotten[1])
             self._notify(diff)
+
+    @contextmanager
+    def one_step(self) -> Iterator[None]:
+        """Make the edits inside this block one undo step, for example one command on several tracks."""
+        outer, self._step_group = self._step_group, self._step_group or self.new_group("step")
+        try:
+            yield
+        finally:
+            self._step_group = outer
 
     def put(self, record: Record | MaskAnnotation) -> None:
         """Add a record, or replace the one with its id. An equal record changes nothing."""
