@@ -1,0 +1,270 @@
+"""Every loss term of STMask (paper 3.3 and Eq. 14; factors and details of the released code, spec 14.3).
+
+B frames, P pairs. A positive anchor weighs 1 / (number of positives of its frame). The total is the plain
+sum of the terms. Everything is computed in 32-bit floats, whatever the network computed in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stmask_core.model.box_coding import center_form, corner_form, decode_boxes, encode_boxes
+from stmask_core.model.mask_assembly import assemble_masks
+from stmask_core.model.stmask import RawOutput, STMask
+from stmask_core.model.temporal import fusion_map, roi_align, sanitise_rois
+from stmask_core.training.batch import FrameTruth, PairBatch
+from stmask_core.training.matching import NEGATIVES_PER_POSITIVE, Targets, match_batch, mine_background
+
+TERMS = ("box", "mask", "class", "centerness", "carried_box", "carried_mask", "track")
+WINDOW_SCALE = 1.2
+"""The predicted box is enlarged by this before it crops the mask that is compared with the truth."""
+
+
+@dataclass(frozen=True)
+class LossOptions:
+    """Factors of the terms (released code) and how some of them are computed."""
+
+    box: float = 5.0
+    mask: float = 6.125
+    class_: float = 6.125
+    centerness: float = 20.0
+    carried_box: float = 5.0
+    carried_mask: float = 6.125
+    track: float = 5.0
+    mask_size: Literal["image", "prototypes"] = "image"  # where masks are compared; the second is 16x cheaper
+    most_masks: int = 0  # positives of a frame whose masks are compared, drawn at random; 0 = all
+    most_carried: int = 0  # positives of a pair that are carried to its second frame; 0 = all
+    released_class_weights: bool = False
+    """Reproduce the released slip: weights [positives, negatives] meet losses in anchor order. For parity."""
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The weighted terms, scalars; ``targets`` and ``negatives`` for whoever wants to look."""
+
+    terms: dict[str, Tensor]
+    targets: Targets
+    negatives: Tensor  # (B, A) bool
+
+    @property
+    def total(self) -> Tensor:
+        """Sum of the terms."""
+        return torch.stack(list(self.terms.values())).sum()
+
+
+class PairLoss(nn.Module):
+    """Network and loss as one module: images and truth in, losses out. What DistributedDataParallel wraps."""
+
+    def __init__(self, network: STMask, options: LossOptions) -> None:
+        super().__init__()
+        self.network = network
+        self.options = options
+
+    def forward(self, batch: PairBatch) -> Losses:
+        """Run both frames of every pair and compare with what is true."""
+        raw = self.network(batch.images)
+        targets = match_batch(batch.truths, raw.anchors, raw.class_logits)
+        negatives = mine_background(targets.labels, raw.class_logits)
+        positives = Positives.of(raw, targets, batch.truths)
+        options = self.options
+        terms = {
+            "box": options.box * box_loss(positives),
+            "mask": options.mask * mask_loss(raw, positives, batch.truths, options),
+            "class": options.class_ * class_loss(raw.class_logits, targets, negatives, options),
+            "centerness": options.centerness * centerness_loss(raw.centerness, positives),
+            "track": options.track * track_loss(raw.embeddings, positives),
+        }
+        if self.network.config.temporal_fusion:
+            box, mask = carried_losses(self.network, raw, positives, batch, options)
+            terms["carried_box"] = options.carried_box * box
+            terms["carried_mask"] = options.carried_mask * mask
+        return Losses(terms=terms, targets=targets, negatives=negatives)
+
+
+@dataclass(frozen=True)
+class Positives:
+    """The N positive anchors of the batch, frame after frame, with their decoded boxes and their truth."""
+
+    frames: Tensor  # (N,) which frame of the batch
+    rows: Tensor  # (N,) which anchor
+    weights: Tensor  # (N,) 1 / number of positives of the frame
+    ids: Tensor  # (N,) id of the object
+    objects: Tensor  # (N,) row of the object in the frame's truth
+    boxes: Tensor  # (N, 4) predicted, xyxy normalised
+    true_boxes: Tensor  # (N, 4)
+    count: int  # frames of the batch, B
+
+    @classmethod
+    def of(cls, raw: RawOutput, targets: Targets, truths: tuple[FrameTruth, ...]) -> Positives:
+        """Collect them."""
+        frames, rows = targets.positive.nonzero(as_tuple=True)
+        per_frame = targets.positive.sum(1)
+        objects = targets.objects[frames, rows]
+        first_row = torch.tensor([0, *(len(t.boxes) for t in truths[:-1])], device=frames.device).cumsum(0)
+        return cls(
+            frames=frames,
+            rows=rows,
+            weights=1.0 / per_frame[frames],
+            ids=targets.ids[frames, rows],
+            objects=objects,
+            boxes=decode_boxes(raw.box_deltas[frames, rows], raw.anchors[rows]),
+            true_boxes=torch.cat([t.boxes for t in truths])[first_row[frames] + objects],
+            count=len(truths),
+        )
+
+    def of_frame(self, frame: int) -> Tensor:
+        """Indices into the N positives of those in one frame."""
+        return (self.frames == frame).nonzero()[:, 0]
+
+
+def distance_iou(boxes: Tensor, true_boxes: Tensor) -> Tensor:
+    """DIoU (N,) of corresponding boxes: IoU - (centre distance / diagonal of the enclosing box)^2."""
+    low, high = torch.max(boxes[:, :2], true_boxes[:, :2]), torch.min(boxes[:, 2:], true_boxes[:, 2:])
+    overlap = (high - low).clamp(min=0).prod(1)
+    area, true_area = ((b[:, 2:] - b[:, :2]).prod(1) for b in (boxes, true_boxes))
+    iou = overlap / (area + true_area - overlap)
+    centres = (boxes[:, :2] + boxes[:, 2:] - true_boxes[:, :2] - true_boxes[:, 2:]) / 2
+    outer_low = torch.min(boxes[:, :2], true_boxes[:, :2])
+    outer_high = torch.max(boxes[:, 2:], true_boxes[:, 2:])
+    diagonal = (outer_high - outer_low).pow(2).sum(1).clamp(min=1e-10)
+    return iou - centres.pow(2).sum(1) / diagonal
+
+
+def box_loss(positives: Positives) -> Tensor:
+    """Weighted mean over the frames of 1 - DIoU."""
+    diou = distance_iou(positives.boxes, positives.true_boxes)
+    return (positives.weights * (1 - diou)).sum() / positives.count
+
+
+def centerness_loss(centerness: Tensor, positives: Positives) -> Tensor:
+    """Centerness (B, A, 1) should be the DIoU of the box; this term also moves the boxes (released code)."""
+    diou = distance_iou(positives.boxes, positives.true_boxes)
+    said = centerness[positives.frames, positives.rows, 0]
+    return (positives.weights * F.smooth_l1_loss(said, diou, reduction="none")).sum() / positives.count
+
+
+def class_loss(class_logits: Tensor, targets: Targets, negatives: Tensor, options: LossOptions) -> Tensor:
+    """Cross-entropy of positives and mined background, the background weighing three times the objects."""
+    chosen = targets.positive | negatives
+    labels = targets.labels[chosen]
+    losses = F.cross_entropy(class_logits[chosen].float(), labels, reduction="none")
+    frames = len(class_logits)
+    per_frame = targets.positive.sum(1, keepdim=True).clamp(min=1)
+    positive_weights = (1.0 / per_frame).expand_as(targets.labels)
+    background_weight = NEGATIVES_PER_POSITIVE * frames / max(1, int(negatives.sum()))
+    weights = torch.where(targets.positive, positive_weights, background_weight)
+    if options.released_class_weights:
+        weights = torch.cat([weights[targets.positive], weights[negatives]])
+    else:
+        weights = weights[chosen]
+    return (weights * losses).sum() / ((1 + NEGATIVES_PER_POSITIVE) * frames)
+
+
+def track_loss(embeddings: Tensor, positives: Positives) -> Tensor:
+    """Embeddings of one object attract, of two objects repel, over all pairs of positives of the batch."""
+    vectors = embeddings[positives.frames, positives.rows].float()
+    if len(vectors) < 2:
+        return embeddings.sum() * 0
+    likeness = ((vectors @ vectors.T + 1) / 2).clamp(min=1e-10)  # (N, N)
+    unlikeness = (1 - (vectors @ vectors.T + 1) / 2).clamp(min=1e-10)
+    same = positives.ids[:, None] == positives.ids[None]
+    losses = -torch.where(same, likeness, unlikeness).log()
+    weights = (positives.weights[:, None] * positives.weights[None]).triu(1)
+    return (weights * losses).sum() / weights.sum()
+
+
+def mask_loss(
+    raw: RawOutput, positives: Positives, truths: tuple[FrameTruth, ...], options: LossOptions
+) -> Tensor:
+    """Binary cross-entropy of assembled masks, per pixel of the box, weighted mean over the frames."""
+    total = raw.prototypes.sum() * 0
+    for frame, truth in enumerate(truths):
+        chosen = positives.of_frame(frame)
+        weights = positives.weights[chosen]
+        if options.most_masks and len(chosen) > options.most_masks:
+            kept = torch.randperm(len(chosen), device=chosen.device)[: options.most_masks]
+            chosen, weights = chosen[kept], weights[kept] * (len(chosen) / options.most_masks)
+        if not len(chosen):
+            continue
+        windows = enlarged(positives.boxes[chosen].detach())
+        masks = assemble_masks(
+            raw.prototypes[frame], raw.mask_coefficients[frame, positives.rows[chosen]], windows
+        )
+        losses, size = mask_entropy(masks, truth.masks, positives.objects[chosen], options)
+        extent = (windows[:, 2:] - windows[:, :2]) * windows.new_tensor(size[::-1])  # width, height in pixels
+        total = total + (weights * losses / extent.clamp(min=1).prod(1)).sum()
+    return total / positives.count
+
+
+def enlarged(boxes: Tensor) -> Tensor:
+    """Boxes (N, 4) 1.2 times as wide and high, cut to the image; normalised xyxy."""
+    form = center_form(boxes)
+    return corner_form(torch.cat([form[:, :2], form[:, 2:] * WINDOW_SCALE], 1)).clamp(1e-5, 1)
+
+
+def mask_entropy(
+    masks: Tensor, true_masks: Tensor, objects: Tensor, options: LossOptions
+) -> tuple[Tensor, tuple[int, int]]:
+    """Cross-entropy (N,) summed over all pixels, and the (height, width) it was summed over.
+
+    masks: (N, Hp, Wp) soft. true_masks: (n, H, W), of which row ``objects[i]`` belongs to mask i.
+    Pixels of the object outside a mask's window cost 100 each, without a gradient (released code).
+    """
+    if options.mask_size == "image":
+        size = (true_masks.shape[1], true_masks.shape[2])
+        masks = F.interpolate(masks[None], size, mode="bilinear", align_corners=False)[0].clamp(0, 1)
+        wanted = true_masks.to(masks.dtype)[objects]
+    else:
+        size = (masks.shape[1], masks.shape[2])
+        small = F.interpolate(true_masks[None].to(masks.dtype), size, mode="area")[0]
+        wanted = (small > 0.5).to(masks.dtype)[objects]
+    return F.binary_cross_entropy(masks, wanted, reduction="none").sum((1, 2)), size
+
+
+def carried_losses(
+    network: STMask, raw: RawOutput, positives: Positives, batch: PairBatch, options: LossOptions
+) -> tuple[Tensor, Tensor]:
+    """Box and mask of objects of each pair's first frame, carried to the second (paper 3.2, Eq. 14).
+
+    As released, the RoI is the predicted box, the box target is coded against the true box of the first
+    frame, and no gradient reaches boxes, coefficients and prototypes.
+    """
+    fused = fusion_map(
+        raw.correlation_map[0::2],
+        raw.correlation_map[1::2],
+        raw.tower_features[0::2],
+        raw.tower_features[1::2],
+        network.config.correlation_patch,
+    )
+    box_total = mask_total = fused.sum() * 0
+    for parameter in network.TemporalNet.parameters():  # keeps them in the graph when no object is in both
+        box_total = box_total + parameter.sum() * 0
+    for pair in range(batch.pairs):
+        first, second = 2 * pair, 2 * pair + 1
+        truth = batch.truths[second]
+        chosen = positives.of_frame(first)
+        found = positives.ids[chosen][:, None] == truth.ids[None]  # (m, n)
+        chosen, objects = chosen[found.any(1)], found[found.any(1)].long().argmax(1)
+        if options.most_carried and len(chosen) > options.most_carried:
+            kept = torch.randperm(len(chosen), device=chosen.device)[: options.most_carried]
+            chosen, objects = chosen[kept], objects[kept]
+        if not len(chosen):
+            continue
+        rois = sanitise_rois(positives.boxes[chosen].detach(), fused.shape[2], fused.shape[3])
+        deltas, coefficient_deltas = network.TemporalNet(roi_align(fused[pair], rois))
+        true_boxes = truth.boxes[objects]
+        wanted = encode_boxes(true_boxes, center_form(positives.true_boxes[chosen]))
+        box_total = box_total + F.smooth_l1_loss(deltas.float(), wanted, reduction="none").sum(1).mean()
+        coefficients = raw.mask_coefficients[first, positives.rows[chosen]].detach()
+        masks = assemble_masks(
+            raw.prototypes[second].detach(), coefficients + coefficient_deltas.float(), true_boxes
+        )
+        losses, size = mask_entropy(masks, truth.masks, objects, options)
+        area = (true_boxes[:, 2:] - true_boxes[:, :2]).prod(1) * size[0] * size[1]
+        mask_total = mask_total + (losses / area).mean()
+    return box_total / batch.pairs, mask_total / batch.pairs
