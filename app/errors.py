@@ -12,7 +12,7 @@ from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMessageBox, QWidget
 
-from stmask_core.errors import StmaskError
+from stmask_core.errors import DocumentError, StmaskError
 
 
 def tr(text: str) -> str:
@@ -50,17 +50,23 @@ def report_text(error: BaseException) -> str:
 
 
 class UncaughtErrors(QObject):
-    """Brings errors nobody caught, in slots and threads, to one dialog on the GUI thread."""
+    """The one door for errors of slots, gestures and threads: they are shown on the GUI thread.
+
+    A command that the document refuses is only said (``refused``); other expected errors and bugs get a box.
+    """
 
     happened = Signal(object)
+    refused = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
         self.parent_widget: QWidget | None = None
+        self._before = (sys.excepthook, threading.excepthook)
         self.happened.connect(self._show, Qt.ConnectionType.QueuedConnection)
 
     def install(self) -> None:
         """Take over ``sys.excepthook`` and ``threading.excepthook``."""
+        self._before = (sys.excepthook, threading.excepthook)
         sys.excepthook = self._on_uncaught
         threading.excepthook = lambda args: self._on_uncaught(
             args.exc_type, args.exc_value, args.exc_traceback
@@ -68,15 +74,18 @@ class UncaughtErrors(QObject):
 
     def remove(self) -> None:
         """Give both hooks back."""
-        sys.excepthook = sys.__excepthook__
-        threading.excepthook = threading.__excepthook__
+        sys.excepthook, threading.excepthook = self._before
 
     def _on_uncaught(
         self, kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        sys.__excepthook__(kind, error or kind(), trace)
+        if not isinstance(error, StmaskError):
+            self._before[0](kind, error or kind(), trace)
         if error is not None and not issubclass(kind, KeyboardInterrupt):
             self.happened.emit(error)
 
     def _show(self, error: BaseException) -> None:
-        show_error(self.parent_widget, error)
+        if isinstance(error, DocumentError):
+            self.refused.emit(str(error))
+        else:
+            show_error(self.parent_widget, error)

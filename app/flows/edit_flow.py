@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QInputDialog
 
 from app.canvas.canvas_view import CanvasView
 from app.document_bridge import DocumentBridge
@@ -142,6 +143,25 @@ class EditFlow(QObject):
         self.said.emit(
             self.tr("Copied to {0} frames; {1} human masks kept.").format(counts.written, counts.kept)
         )
+
+    def ask_copy_forward(self) -> None:
+        """Ask how many frames the selected mask is copied to; a selected range needs no asking."""
+        here, span = self.view_state.frame, self.view_state.range
+        self._needed_track()
+        if span is not None and span[0] <= here <= span[1]:
+            self.copy_to(Scope.frames(*span))
+            return
+        left = self.view_state.frame_count - 1 - here
+        if left < 1:
+            raise DocumentError("This is the last frame.")
+        dialog = QInputDialog(self._canvas)
+        dialog.setWindowTitle(self.tr("Copy mask"))
+        dialog.setLabelText(self.tr("Copy to how many of the next frames?"))
+        dialog.setInputMode(QInputDialog.InputMode.IntInput)
+        dialog.setIntRange(1, left)
+        dialog.setIntValue(min(10, left))
+        dialog.intValueSelected.connect(lambda count: self.copy_to(Scope.frames(here + 1, here + count)))
+        dialog.open()
 
     def grow(self, pixels: int) -> None:
         """Grow (or, below 0, shrink) the selected masks by some pixels."""

@@ -1,0 +1,215 @@
+"""The main window: where things are. What they do is in ``wiring``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QByteArray, QSettings, Qt, Signal
+from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QKeyEvent
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QLabel,
+    QMainWindow,
+    QMenu,
+    QStackedWidget,
+    QTabWidget,
+    QToolBar,
+    QWidget,
+)
+
+from app.actions import ACTIONS, Actions, tr
+from app.canvas.canvas_view import CanvasView
+from app.panels.start_page import StartPage
+from app.timeline.timeline_view import TimelineView
+
+TOOLS = (
+    "select",
+    "brush",
+    "eraser",
+    "polygon",
+    "lasso",
+    "box",
+    "fill",
+    "wand",
+    "grabcut",
+    "slice",
+    "join",
+    "merge",
+)
+CONTEXT_MENU = (
+    "rename_track", "set_category", "recolour_track", "lock_track", "hide_track", None,
+    "merge_tracks", "cut_track", "swap_tracks", "reassign", "extend_track", "trim_before", "trim_after", None,
+    "interpolate", "pin", "reject", "occlusion", "outside", None,
+    "add_note", "delete_mask", "delete_range", "delete_track",
+)  # fmt: skip
+LAYOUT_VERSION = 1
+RAW_KEY = Qt.Key.Key_QuoteLeft
+
+
+class MainWindow(QMainWindow):
+    """Canvas in the middle, tools on the left, panels on the right, the timeline below."""
+
+    closing = Signal()
+    raw_held = Signal(bool)
+
+    def __init__(
+        self,
+        actions: Actions,
+        canvas: CanvasView,
+        timeline: TimelineView,
+        panels: dict[str, QWidget],
+        layout: QSettings,
+    ) -> None:
+        super().__init__()
+        self.table, self.canvas, self.timeline, self.panels = actions, canvas, timeline, panels
+        self.start_page = StartPage()
+        self.ask_to_close: Callable[[], bool] = lambda: True
+        self._layout_store = layout
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.start_page)
+        self._pages.addWidget(canvas)
+        self.setCentralWidget(self._pages)
+        self.setAcceptDrops(True)
+        self._make_menus()
+        self._make_tool_bar()
+        self._make_docks()
+        self._make_status_bar()
+        self.resize(1440, 900)
+        self.show_video_page(False)
+        self._restore_layout()
+        self.setWindowTitle("STMask Annotator")
+
+    def show_video_page(self, shown: bool) -> None:
+        """Turn between the start page and the canvas with its panels."""
+        self._pages.setCurrentIndex(1 if shown else 0)
+        for dock in (self.right_dock, self.timeline_dock):
+            dock.setVisible(shown)
+        self.tool_bar.setVisible(shown)
+        (self.canvas if shown else self.start_page).setFocus()
+
+    def show_panel(self, name: str) -> None:
+        """Bring one tab of the right dock to the front."""
+        self.right_dock.show()
+        self.tabs.setCurrentWidget(self.panels[name])
+
+    def next_pane(self) -> None:
+        """Move the keyboard focus: canvas, timeline, right dock, and round again."""
+        panes = [self.canvas, self.timeline, self.tabs.currentWidget() or self.tabs]
+        here = self.focusWidget()
+        at = next(
+            (i for i, p in enumerate(panes) if here is not None and (p is here or p.isAncestorOf(here))), -1
+        )
+        target = panes[(at + 1) % len(panes)]
+        children = [w for w in target.findChildren(QWidget) if w.focusPolicy() & Qt.FocusPolicy.TabFocus]
+        if target.focusPolicy() != Qt.FocusPolicy.NoFocus or not children:
+            target.setFocus(Qt.FocusReason.TabFocusReason)
+        else:
+            children[0].setFocus(Qt.FocusReason.TabFocusReason)
+
+    def context_menu(self) -> QMenu:
+        """What can be done with the selected object."""
+        menu = QMenu(self)
+        for name in CONTEXT_MENU:
+            if name is None:
+                menu.addSeparator()
+            else:
+                menu.addAction(self.table.by_id[name])
+        return menu
+
+    def say(self, text: str) -> None:
+        """Say something in the status bar for a while."""
+        self.statusBar().showMessage(text, 8000)
+
+    def save_layout(self) -> None:
+        """Remember sizes and places."""
+        if self._pages.currentIndex() == 1:
+            self._layout_store.setValue("layout/state", self.saveState(LAYOUT_VERSION))
+        self._layout_store.setValue("layout/geometry", self.saveGeometry())
+
+    def _restore_layout(self) -> None:
+        geometry, state = (
+            self._layout_store.value("layout/geometry"),
+            self._layout_store.value("layout/state"),
+        )
+        if isinstance(geometry, QByteArray):
+            self.restoreGeometry(geometry)
+        if isinstance(state, QByteArray) and self.restoreState(state, LAYOUT_VERSION):
+            self.show_video_page(False)
+
+    def _make_menus(self) -> None:
+        menus: dict[str, QMenu] = {}
+        for spec in ACTIONS:
+            menu = menus.get(spec.menu)
+            if menu is None:
+                menu = menus[spec.menu] = self.menuBar().addMenu(tr(spec.menu))
+            menu.addAction(self.table.by_id[spec.id])
+            self.addAction(self.table.by_id[spec.id])
+
+    def _make_tool_bar(self) -> None:
+        self.tool_bar = QToolBar(self.tr("Tools"), self)
+        self.tool_bar.setObjectName("tools")
+        self.tool_bar.setOrientation(Qt.Orientation.Vertical)
+        self.tool_bar.setMovable(False)
+        self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, self.tool_bar)
+        group = QActionGroup(self)
+        for tool in TOOLS:
+            action = self.table.by_id[f"tool_{tool}"]
+            action.setCheckable(True)
+            group.addAction(action)
+            self.tool_bar.addAction(action)
+            self._explain(action)
+        self.table.by_id["tool_select"].setChecked(True)
+
+    def _explain(self, action: QAction) -> None:
+        keys = action.shortcut().toString()
+        action.setToolTip(f"{action.text()} ({keys})" if keys else action.text())
+
+    def _make_docks(self) -> None:
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        for name, panel in self.panels.items():
+            self.tabs.addTab(panel, panel.windowTitle() or tr(name))
+        self.right_dock = self._dock(
+            "panels", self.tr("Panels"), self.tabs, Qt.DockWidgetArea.RightDockWidgetArea
+        )
+        self.timeline_dock = self._dock(
+            "timeline", self.tr("Timeline"), self.timeline, Qt.DockWidgetArea.BottomDockWidgetArea
+        )
+        self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.BottomDockWidgetArea)
+        self.resizeDocks([self.right_dock], [330], Qt.Orientation.Horizontal)
+        self.resizeDocks([self.timeline_dock], [220], Qt.Orientation.Vertical)
+
+    def _dock(self, name: str, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+        dock = QDockWidget(title, self)
+        dock.setObjectName(name)
+        dock.setWidget(widget)
+        dock.setTitleBarWidget(QWidget())  # the tabs and the overview say what it is
+        dock.setFeatures(QDockWidget.DockWidgetFeature.NoDockWidgetFeatures)
+        self.addDockWidget(area, dock)
+        return dock
+
+    def _make_status_bar(self) -> None:
+        self.place = QLabel()
+        self.place.setAccessibleName(self.tr("Frame and time"))
+        self.statusBar().addPermanentWidget(self.place)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Hold ` to see the frame alone."""
+        if event.key() == RAW_KEY and not event.isAutoRepeat():
+            self.raw_held.emit(True)
+        super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        """Let go of `."""
+        if event.key() == RAW_KEY and not event.isAutoRepeat():
+            self.raw_held.emit(False)
+        super().keyReleaseEvent(event)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Everything is on disk already; a running model is asked about."""
+        if not self.ask_to_close():
+            event.ignore()
+            return
+        self.save_layout()
+        self.closing.emit()
+        super().closeEvent(event)

@@ -1,0 +1,36 @@
+"""Start of the window: ``python main.py [VIDEO, FOLDER or PROJECT]``, the same as ``stmask annotate``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QSettings, QTimer
+from PySide6.QtWidgets import QApplication
+
+from app.wiring import Window, build_window
+
+
+def start(arguments: Sequence[str], settings: QSettings | None = None) -> Window:
+    """Build the window, show it, and open what was asked for. The caller runs the event loop."""
+    application = QApplication.instance() or QApplication([sys.argv[0]])
+    assert isinstance(application, QApplication)
+    application.setApplicationName("STMask Annotator")
+    application.setOrganizationName("stmask")
+    window = build_window(application, settings)
+    window.main.show()
+    if arguments:
+        QTimer.singleShot(
+            0, lambda: window.open_flow.open_dropped([str(Path(a).absolute()) for a in arguments])
+        )
+    return window
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the window until it is closed; returns the exit status."""
+    window = start(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return QApplication.exec()
+    finally:
+        window.close()

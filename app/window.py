@@ -1,0 +1,53 @@
+"""Everything the window is made of, as one object with an end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtWidgets import QApplication
+
+from app.actions import Actions
+from app.document_bridge import DocumentBridge
+from app.errors import UncaughtErrors
+from app.flows.edit_flow import EditFlow
+from app.flows.identity_flow import IdentityFlow
+from app.flows.navigation import Navigation
+from app.flows.open_flow import OpenFlow
+from app.jobs.lane import JobLane
+from app.main_window import MainWindow
+from app.playback.frame_loader import FrameLoader
+from app.playback.player import Player
+from app.settings import Settings
+from app.view_feed import ViewFeed
+from app.view_state import ViewState
+
+
+@dataclass
+class Window:
+    """Everything the window is made of, alive as long as this is."""
+
+    application: QApplication
+    main: MainWindow
+    view_state: ViewState
+    settings: Settings
+    bridge: DocumentBridge
+    loader: FrameLoader
+    player: Player
+    feed: ViewFeed
+    actions: Actions
+    edit_flow: EditFlow
+    identity_flow: IdentityFlow
+    navigation: Navigation
+    open_flow: OpenFlow
+    file_lane: JobLane
+    model_lane: JobLane
+    uncaught: UncaughtErrors
+
+    def close(self) -> None:
+        """Stop every thread and close the project; called once, at the end."""
+        self.view_state.set_playing(False)
+        for lane in (self.model_lane, self.file_lane):
+            lane.close()
+        self.loader.close()
+        self.bridge.close()
+        self.uncaught.remove()

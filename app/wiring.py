@@ -1,0 +1,206 @@
+"""The one place that builds the window's objects and connects them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import QPoint, QPointF, QSettings, Qt
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QApplication
+
+from app import theme
+from app.actions import MASK, PROJECT, RANGE, TRACK, TWO_TRACKS, VIDEO, Actions
+from app.canvas.canvas_view import CanvasView
+from app.document_bridge import DocumentBridge
+from app.errors import UncaughtErrors
+from app.flows.edit_flow import EditFlow
+from app.flows.identity_flow import IdentityFlow
+from app.flows.navigation import Navigation
+from app.flows.open_flow import OpenFlow
+from app.jobs.lane import JobLane
+from app.main_window import MainWindow
+from app.panels.tracks_panel import TracksPanel
+from app.playback.frame_loader import FrameLoader
+from app.playback.player import Player
+from app.settings import Preferences, Settings
+from app.timeline.timeline_view import TimelineView
+from app.tools.brush_tool import BrushTool, EraserTool
+from app.tools.colour_tools import FillTool, GrabCutTool, WandTool
+from app.tools.region_tools import BoxTool, LassoTool, PolygonTool, SliceTool
+from app.tools.select_tool import JoinTool, MergeTool, SelectTool
+from app.tools.tool import Tool
+from app.verbs import show_layers, step_brush, verbs
+from app.view_feed import ViewFeed
+from app.view_state import ViewState
+from app.window import Window
+
+TOOLS: tuple[type[Tool], ...] = (
+    SelectTool, BrushTool, EraserTool, PolygonTool, LassoTool, BoxTool,
+    FillTool, WandTool, GrabCutTool, SliceTool, JoinTool, MergeTool,
+)  # fmt: skip
+
+
+def build_window(application: QApplication, store: QSettings | None = None) -> Window:
+    """Build the window with everything connected. store: where preferences live (the user's when None)."""
+    settings = Settings(store)
+    view_state = ViewState()
+    bridge = DocumentBridge()
+    loader = FrameLoader()
+    player = Player(view_state)
+    canvas = CanvasView(view_state)
+    timeline = TimelineView(view_state)
+    tracks = TracksPanel(view_state)
+    tracks.setWindowTitle(tracks.tr("Tracks"))
+    actions = Actions(application)
+    main = MainWindow(actions, canvas, timeline, {"tracks": tracks}, settings.store)
+    feed = ViewFeed(view_state, bridge, loader, canvas, timeline, tracks)
+    file_lane, model_lane = JobLane("files"), JobLane("model")
+    window = Window(
+        application=application,
+        main=main,
+        view_state=view_state,
+        settings=settings,
+        bridge=bridge,
+        loader=loader,
+        player=player,
+        feed=feed,
+        actions=actions,
+        edit_flow=EditFlow(view_state, bridge, canvas, feed, file_lane),
+        identity_flow=IdentityFlow(view_state, bridge, main),
+        navigation=Navigation(view_state, bridge),
+        open_flow=OpenFlow(view_state, bridge, loader, player, settings, file_lane, main),
+        file_lane=file_lane,
+        model_lane=model_lane,
+        uncaught=UncaughtErrors(),
+    )
+    _connect(window)
+    return window
+
+
+def _connect(w: Window) -> None:
+    w.uncaught.parent_widget = w.main
+    w.uncaught.install()
+    w.uncaught.refused.connect(w.main.say)
+    w.actions.bind(verbs(w))
+    _connect_tools(w)
+    _connect_canvas(w)
+    _connect_document(w)
+    _connect_settings(w)
+    for source in (w.edit_flow.said, w.identity_flow.said, w.navigation.nothing_found, w.open_flow.busy):
+        source.connect(w.main.say)
+    w.edit_flow.failed.connect(w.uncaught.happened)
+    w.edit_flow.merge_wanted.connect(w.identity_flow.ask_merge)
+    w.identity_flow.category_used.connect(partial(setattr, w.edit_flow, "category"))
+    w.main.closing.connect(w.close)
+    w.main.raw_held.connect(partial(w.view_state.layers.set, "raw"))
+    _enable(w)
+
+
+def _connect_tools(w: Window) -> None:
+    tools = {tool.name: tool(w.edit_flow) for tool in TOOLS}
+
+    def use(name: str) -> None:
+        w.main.canvas.use_tool(tools[name])
+        w.actions.by_id[f"tool_{name}"].setChecked(True)
+
+    w.view_state.tool_changed.connect(use)
+    use(w.view_state.tool)
+    w.main.canvas.tool_wheel.connect(partial(step_brush, w.view_state))
+
+
+def _connect_canvas(w: Window) -> None:
+    canvas, timeline, tracks = w.main.canvas, w.main.timeline, w.main.panels["tracks"]
+    assert isinstance(tracks, TracksPanel)
+    canvas.files_dropped.connect(w.open_flow.open_dropped)
+    w.main.start_page.files_dropped.connect(w.open_flow.open_dropped)
+    w.main.start_page.action_requested.connect(lambda name: w.actions.by_id[name].trigger())
+    w.main.start_page.recent_requested.connect(lambda path: w.open_flow.open_dropped([path]))
+
+    def menu(at: QPoint | QPointF, track: object, frame: int = -1) -> None:
+        if isinstance(track, int) and track not in w.view_state.selection:
+            w.view_state.select((track,))
+        if frame >= 0:
+            w.view_state.go_to(frame)
+        w.main.context_menu().popup(at if isinstance(at, QPoint) else at.toPoint())
+
+    canvas.context_menu_requested.connect(menu)
+    timeline.context_menu_requested.connect(menu)
+    tracks.context_menu_requested.connect(menu)
+    timeline.track_clicked.connect(partial(_on_lane, w))
+    timeline.trim_requested.connect(w.identity_flow.trim_or_extend)
+
+
+def _on_lane(w: Window, track: int, modifiers: Qt.KeyboardModifier) -> None:
+    if w.view_state.tool == "merge":
+        tool = w.main.canvas.tool
+        assert isinstance(tool, MergeTool)
+        tool.take(track)
+    elif modifiers & Qt.KeyboardModifier.ControlModifier:
+        others = tuple(t for t in w.view_state.selection if t != track)
+        w.view_state.select((track, *others))
+    else:
+        w.view_state.select((track,))
+
+
+def _connect_document(w: Window) -> None:
+    enable = partial(_enable, w)
+
+    def on_project(project: object) -> None:
+        w.main.show_video_page(project is not None)
+        name = "" if w.bridge.project is None else f"{w.bridge.project.path.stem} — "
+        w.main.setWindowTitle(f"{name}STMask Annotator")
+        w.main.start_page.show_recent(w.settings.preferences.recent)
+
+    def on_place(_: object = None) -> None:
+        count = w.view_state.frame_count
+        rate = w.player.frame_rate or 25.0
+        seconds = w.view_state.frame / rate
+        text = f"{w.view_state.frame} / {max(0, count - 1)}   {int(seconds // 60)}:{seconds % 60:06.3f}"
+        w.main.place.setText(text if w.view_state.video is not None else "")
+
+    w.bridge.project_changed.connect(on_project)
+    for signal in (
+        w.bridge.project_changed, w.bridge.document_changed, w.view_state.video_changed,
+        w.view_state.selection_changed, w.view_state.range_changed, w.view_state.frame_changed,
+    ):  # fmt: skip
+        signal.connect(enable)
+    w.view_state.frame_changed.connect(on_place)
+    w.view_state.video_changed.connect(on_place)
+
+
+def _connect_settings(w: Window) -> None:
+    def apply(preferences: Preferences) -> None:
+        theme.apply_theme(w.application, preferences.theme)
+        named = theme.colours(preferences.theme)
+        w.main.canvas.background = QColor(named["canvas"])
+        w.main.canvas.update()
+        w.main.timeline.use_colours(named)
+        w.actions.use_keys(preferences.shortcut_preset, preferences.shortcuts)
+        if w.bridge.colour_blind != preferences.colour_blind:
+            w.bridge.colour_blind = preferences.colour_blind
+            w.bridge.forget()
+            w.feed.show_all()
+
+    w.settings.changed.connect(apply)
+    w.application.styleHints().colorSchemeChanged.connect(lambda _: apply(w.settings.preferences))
+    w.main.start_page.show_recent(w.settings.preferences.recent)
+    apply(w.settings.preferences)
+
+
+def _enable(w: Window, _: object = None) -> None:
+    """Enable the actions that make sense now, and show what is switched on."""
+    present: set[str] = set()
+    if w.bridge.project is not None:
+        present.add(PROJECT)
+    if w.view_state.video is not None:
+        present.add(VIDEO)
+    if w.view_state.track is not None:
+        present.add(TRACK)
+        if w.bridge.document.annotations.has(w.view_state.track, w.view_state.frame):  # type: ignore[arg-type]
+            present.add(MASK)
+    if len(w.view_state.selection) >= 2:
+        present.add(TWO_TRACKS)
+    if w.view_state.range is not None:
+        present.add(RANGE)
+    w.actions.enable(present)
+    show_layers(w)
