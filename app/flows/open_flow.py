@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from app.document_bridge import DocumentBridge
 from app.errors import show_error
+from app.jobs.job import Job
 from app.jobs.lane import JobLane
 from app.playback.frame_loader import FrameLoader, FrameSource
 from app.playback.player import Player
@@ -133,9 +134,9 @@ class OpenFlow(QObject):
         """Open the project beside a video, or make one there (elsewhere when the folder is read-only)."""
         self._open(path, lambda: _project_for(path, _place_for(path)))
 
-    def open_project(self, path: Path) -> None:
-        """Open a project file."""
-        self._open(path, lambda: Project.open(path))
+    def open_project(self, path: Path) -> Job | None:
+        """Open a project file; the job that does it, None when it is open already."""
+        return self._open(path, lambda: Project.open(path))
 
     def open_sample(self) -> None:
         """Open the bundled clip in a project of its own."""
@@ -200,10 +201,10 @@ class OpenFlow(QObject):
 
     # inside
 
-    def _open(self, path: Path, make: Callable[[], Project]) -> None:
+    def _open(self, path: Path, make: Callable[[], Project]) -> Job | None:
         """Make or open a project beside the window: a long video takes a moment to index."""
         if self.bridge.project is not None and self.bridge.project.path == path.absolute():
-            return
+            return None
         self.busy.emit(self.tr("Opening {0}…").format(path.name))
 
         def steps() -> Generator[None, None, Project]:
@@ -214,6 +215,7 @@ class OpenFlow(QObject):
         job.succeeded.connect(self._turn_to)
         job.failed.connect(lambda error: show_error(self.window, error))
         job.ended.connect(lambda: self.busy.emit(""))
+        return job
 
     def _turn_to(self, project: Project) -> None:
         old = self.bridge.project
@@ -276,7 +278,7 @@ class OpenFlow(QObject):
         assert self.bridge.project is not None, "the action needs a project"
         self.bridge.project.file.save_copy(path)
 
-    def _ask_file(self, title: str, kinds: str, then: Callable[[Path], None]) -> None:
+    def _ask_file(self, title: str, kinds: str, then: Callable[[Path], object]) -> None:
         dialog = self._dialog(title)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         if kinds:
@@ -309,12 +311,22 @@ def _project_for(video: Path, place: Path) -> Project:
 
 
 def _project_of_dataset(path: Path) -> Project:
-    from stmask_core.cli.import_ import import_dataset
+    from stmask_core.cli import run_verb
 
     place = _place_for(path)
     if not place.exists():
-        import_dataset(path, place)
+        root = str(_root_of_dataset(path))
+        words = [str(path), "--format", "ytvis", "--video", root, "--project", str(place), "--skip-missing"]
+        run_verb("import", words)
     return Project.open(place)
+
+
+def _root_of_dataset(path: Path) -> Path:
+    """The folder that holds ``JPEGImages``: beside the JSON file or one above, else the file's own folder."""
+    for folder in (path.parent, path.parent / path.stem, path.parent.parent):
+        if (folder / "JPEGImages").is_dir():
+            return folder
+    return path.parent
 
 
 def _source(path: Path) -> FrameSource:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -53,6 +54,13 @@ def stmask() -> None:
 def print_json(value: Any) -> None:
     """Write one JSON value to standard output (what every ``--json`` prints)."""
     click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def run_verb(name: str, arguments: Sequence[str]) -> None:
+    """Run a verb inside another program; its errors rise as they are."""
+    verb = stmask.get_command(click.Context(stmask), name)
+    assert verb is not None, f"there is no verb {name}"
+    verb.main(args=list(arguments), prog_name=name, standalone_mode=False)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,0 +1,119 @@
+"""Export, import and the check for problems: the window runs what the command line runs, on a lane.
+
+Export and check read the project file through a connection of their own, so editing goes on. Import closes
+the project, writes into its file as one undo step, and opens it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
+
+from app.document_bridge import DocumentBridge
+from app.errors import show_error
+from app.flows.open_flow import OpenFlow
+from app.jobs.job import Job
+from app.jobs.lane import JobLane
+from app.view_state import ViewState
+from stmask_core.cli import run_verb
+from stmask_core.document.records import VideoId
+from stmask_core.document.validation import Finding, validate
+from stmask_core.errors import DocumentError
+from stmask_core.project import Project
+
+
+class ExchangeFlow(QObject):
+    """Annotations out of and into the open project."""
+
+    said = Signal(str)
+    findings_ready = Signal(object)  # list[Finding] of the video on the canvas
+    exported = Signal(str)
+
+    def __init__(
+        self,
+        view_state: ViewState,
+        bridge: DocumentBridge,
+        open_flow: OpenFlow,
+        lane: JobLane,
+        window: QWidget,
+    ) -> None:
+        super().__init__()
+        self.view_state, self.bridge = view_state, bridge
+        self._open_flow, self._lane, self._window = open_flow, lane, window
+
+    def check(self) -> Job:
+        """Look for problems in the video on the canvas; ``findings_ready`` tells them."""
+        path, video = self._project_path(), VideoId(int(self.view_state.video))  # type: ignore[call-overload]
+
+        def steps() -> Generator[None, None, list[Finding]]:
+            yield None
+            with Project.open(path, read_only=True) as project:
+                return validate(project.document, video)
+
+        return self._start(self.tr("Check for problems"), steps, self.findings_ready.emit)
+
+    def export(self, format_: str, out: Path, options: Sequence[str] = ()) -> Job:
+        """Write the project's annotations; options as words of ``stmask export``."""
+        arguments = [str(self._project_path()), "--format", format_, "--out", str(out), *options]
+
+        def steps() -> Generator[None, None, None]:
+            yield None
+            run_verb("export", arguments)
+
+        def done(_: object) -> None:
+            self.said.emit(self.tr("Exported to {0}").format(out))
+            self.exported.emit(str(out))
+
+        return self._start(self.tr("Export"), steps, done)
+
+    def import_file(self, format_: str, source: Path, video: Path, options: Sequence[str] = ()) -> Job:
+        """Bring annotations of a file or folder into the project, one undo step."""
+        place = self._project_path()
+        frame, shown = self.view_state.frame, self.view_state.video
+        arguments = [
+            str(source),
+            "--format",
+            format_,
+            "--video",
+            str(video),
+            "--project",
+            str(place),
+            *options,
+        ]
+        self._open_flow.close_project()
+
+        def steps() -> Generator[None, None, None]:
+            yield None
+            run_verb("import", arguments)
+
+        def reopen() -> None:
+            job_open = self._open_flow.open_project(place)
+            if job_open is not None:
+                job_open.ended.connect(lambda: self._return_to(shown, frame))
+
+        job = self._start(self.tr("Import"), steps, lambda _: self.said.emit(self.tr("Imported.")))
+        job.ended.connect(reopen)
+        return job
+
+    def _return_to(self, video: object | None, frame: int) -> None:
+        if self.bridge.video(video) is not None:
+            self._open_flow.show_video(VideoId(int(video)))  # type: ignore[call-overload]
+            self.view_state.go_to(frame)
+
+    def _project_path(self) -> Path:
+        if self.bridge.project is None or self.view_state.video is None:
+            raise DocumentError("There is no project to read.", "Open a video first.")
+        return self.bridge.project.path
+
+    def _start(
+        self, name: str, steps: Callable[[], Generator[None, None, Any]], done: Callable[[Any], None]
+    ) -> Job:
+        self.said.emit(f"{name}…")
+        job = self._lane.start(name, steps)
+        job.succeeded.connect(done)
+        job.failed.connect(lambda error: show_error(self._window, error))
+        return job
