@@ -7,6 +7,7 @@ on a 1080p frame and panning costs nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,21 +45,26 @@ def tint(picture: NDArray[np.uint8], item: CanvasItem, opacity: float) -> None:
     if mask.is_empty:
         return
     region = picture[mask.y0 : mask.y0 + mask.crop_height, mask.x0 : mask.x0 + mask.crop_width]
-    bits = mask.crop_bits().astype(np.uint8)
+    bits = mask.crop_bits().view(np.uint8)
     if item.source == "propagated":
-        weak = bits.copy()
-        rows = np.arange(mask.y0, mask.y0 + mask.crop_height)[:, None]
-        columns = np.arange(mask.x0, mask.x0 + mask.crop_width)[None, :]
-        stripes = ((rows + columns) % (2 * STRIPE_PX) < STRIPE_PX).view(np.uint8)
-        bits &= stripes
-        weak &= stripes ^ 1
-        _mix(region, weak, item.colour, opacity * 0.35)
+        stripes = _stripes(mask.height, mask.width)[
+            mask.y0 : mask.y0 + mask.crop_height, mask.x0 : mask.x0 + mask.crop_width
+        ]
+        _mix(region, np.bitwise_and(bits, 1 - stripes, dtype=np.uint8), item.colour, opacity * 0.35)
+        bits = np.bitwise_and(bits, stripes, dtype=np.uint8)
     _mix(region, bits, item.colour, opacity)
 
 
 def _mix(
     region: NDArray[np.uint8], bits: NDArray[np.uint8], colour: tuple[int, int, int], opacity: float
 ) -> None:
-    table = np.arange(256, dtype=np.float32)[:, None] * (1 - opacity) + np.array(colour, np.float32) * opacity
-    mixed = cv2.LUT(region, np.rint(table).astype(np.uint8)[None])
-    cv2.copyTo(mixed, bits, region)
+    faded = cv2.convertScaleAbs(region, alpha=1 - opacity)
+    light = np.array([round(channel * opacity) for channel in (*colour, 0)], np.float64)
+    cv2.add(faded, light, dst=region, mask=bits)
+
+
+@lru_cache(maxsize=4)
+def _stripes(height: int, width: int) -> NDArray[np.uint8]:
+    """Diagonal stripes over a whole frame, 1 and 0, so that they do not move with a mask."""
+    rows, columns = np.arange(height)[:, None], np.arange(width)[None, :]
+    return ((rows + columns) % (2 * STRIPE_PX) < STRIPE_PX).astype(np.uint8)

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QPainter, QPen, QPolygonF
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF, QTransform
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from app.timeline.rows import HUMAN, IMPORTED, OUTSIDE, PROPAGATED, Lane
 
 LANE_PX, SELECTED_LANE_PX = 14, 42
+HATCH_PX = 6  # from one line of the hatch to the next
 
 
 class LanesItem(pg.GraphicsObject):
@@ -54,75 +56,58 @@ class LanesItem(pg.GraphicsObject):
         transform = painter.transform()
         painter.resetTransform()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        ratio = painter.device().devicePixelRatioF()
+        left, right = (transform.map(QPointF(x, 0)).x() for x in (max(0.0, view.left()), self._end(view)))
+        edges = np.linspace(max(0.0, view.left()), self._end(view), max(2, round((right - left) * ratio) + 1))
         first_row = max(0, int(np.searchsorted(self.offsets, view.top(), "right")) - 1)
         for row in range(first_row, len(self.lanes)):
             if self.offsets[row] > view.bottom():
                 break
             top = transform.map(QPointF(0, float(self.offsets[row]))).y()
             bottom = transform.map(QPointF(0, float(self.offsets[row + 1]))).y()
-            self._paint_lane(painter, self.lanes[row], transform, view, top, bottom - top)
+            lane, area = self.lanes[row], QRectF(left, top, right - left, bottom - top)
+            if lane.track in self.selection:
+                shade = QColor(self.accent)
+                shade.setAlpha(40)
+                painter.fillRect(area, shade)
+            pixels = self._pixels(lane, edges, max(1, round((area.height() - 4) * ratio)))
+            height, width, _ = pixels.shape
+            image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGBA8888)
+            painter.drawImage(area.adjusted(0, 2, 0, -2), image)
+            self._paint_human_marks(painter, lane, transform, view, area.center().y())
 
-    def _paint_lane(self, painter, lane, transform, view, top, height) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-        first = max(0, int(np.floor(view.left())))
-        last = min(self.frame_count - 1, int(np.ceil(view.right())))
-        if lane.track in self.selection:
-            left = transform.map(QPointF(first, 0)).x()
-            right = transform.map(QPointF(last + 1, 0)).x()
-            shade = QColor(self.accent)
-            shade.setAlpha(40)
-            painter.fillRect(QRectF(left, top, right - left, height), shade)
-        inner_top, inner = top + 2, height - 4
-        for start, stop, kind in self._runs(lane, transform, first, last):
-            left = transform.map(QPointF(start, 0)).x()
-            right = transform.map(QPointF(stop, 0)).x()
-            rect = QRectF(left, inner_top, max(1.0, right - left), inner)
-            self._paint_run(painter, rect, QColor(*lane.colour), kind, lane.hidden)
-        self._paint_human_marks(painter, lane, transform, first, last, top + height / 2)
+    def _end(self, view: QRectF) -> float:
+        return max(max(0.0, view.left()) + 1e-6, min(float(self.frame_count), view.right()))
 
-    def _runs(self, lane, transform, first, last):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-        """Runs to paint: the visible spans, or one sample a pixel where there are more spans than pixels."""
-        part = lane.spans.visible(first, last)
-        pixels = transform.m11() * (last - first + 1)
-        if part.stop - part.start <= max(50.0, pixels):
-            spans = lane.spans
-            yield from zip(
-                spans.starts[part].tolist(),
-                spans.stops[part].tolist(),
-                spans.kinds[part].tolist(),
-                strict=True,
-            )
-            return
-        edges = np.linspace(first, last + 1, int(pixels) + 1)
-        kinds = lane.spans.kind_at(edges[:-1].astype(np.int64))
-        breaks = np.flatnonzero(np.diff(kinds)) + 1
-        starts = np.concatenate(([0], breaks))
-        stops = np.concatenate((breaks, [len(kinds)]))
-        for start, stop in zip(starts, stops, strict=True):
-            if kinds[start] >= 0:
-                yield edges[start], edges[stop], int(kinds[start])
+    def _pixels(self, lane: Lane, edges: NDArray[np.float64], height: int) -> NDArray[np.uint8]:
+        """A lane as (height, len(edges) - 1, 4) RGBA: solid, hatched if propagated, a thread if outside.
 
-    def _paint_run(self, painter: QPainter, rect: QRectF, colour: QColor, kind: int, hidden: bool) -> None:
-        if hidden:
-            colour.setAlpha(70)
-        if kind == OUTSIDE:
-            painter.setPen(QPen(colour, 1, Qt.PenStyle.DotLine))
-            middle = rect.center().y()
-            painter.drawLine(QPointF(rect.left(), middle), QPointF(rect.right(), middle))
-            return
-        if kind == PROPAGATED:
-            pale = QColor(colour)
-            pale.setAlpha(60)
-            painter.fillRect(rect, pale)
-            painter.fillRect(rect, QBrush(colour, Qt.BrushStyle.BDiagPattern))
-            return
-        painter.fillRect(rect, colour)
-        if kind == HUMAN:
-            painter.fillRect(QRectF(rect.left(), rect.bottom() - 2, rect.width(), 2), self.text)
-        elif kind == IMPORTED:
-            painter.fillRect(QRectF(rect.left(), rect.top(), rect.width(), 1), self.faint)
+        Every span that touches a pixel's frames is seen, however short: of several the last one wins.
+        """
+        spans = lane.spans
+        run = np.searchsorted(spans.starts, edges[1:], "left") - 1
+        kinds = np.full(len(run), -1, np.int16)
+        touched = run >= 0
+        touched[touched] = spans.stops[run[touched]] > edges[:-1][touched]
+        kinds[touched] = spans.kinds[run[touched]]
+        pixels = np.zeros((height, len(run), 4), np.uint8)
+        pixels[..., :3] = lane.colour
+        rows, columns = np.arange(height)[:, None], np.arange(len(run))[None, :]
+        alpha = np.where(kinds >= 0, 255, 0)[None, :].repeat(height, 0)
+        hatched = (rows + columns) % HATCH_PX >= HATCH_PX // 2
+        alpha[hatched & (kinds == PROPAGATED)] = 70
+        thread = (np.abs(rows - height // 2) < 1) & (columns % 4 < 2)
+        alpha[~thread & (kinds == OUTSIDE)] = 0
+        pixels[..., 3] = alpha // 3 if lane.hidden else alpha
+        line = self.text if not lane.hidden else self.faint
+        pixels[-2:, kinds == HUMAN] = line.red(), line.green(), line.blue(), line.alpha()
+        pixels[:1, kinds == IMPORTED] = self.faint.red(), self.faint.green(), self.faint.blue(), 255
+        return pixels
 
-    def _paint_human_marks(self, painter, lane, transform, first, last, middle) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-        low, high = np.searchsorted(lane.human, [first, last + 1])
+    def _paint_human_marks(
+        self, painter: QPainter, lane: Lane, transform: QTransform, view: QRectF, middle: float
+    ) -> None:
+        low, high = np.searchsorted(lane.human, [int(view.left()) - 1, int(view.right()) + 1])
         frames = lane.human[low:high]
         if not len(frames) or transform.m11() * len(frames) < 1:
             return

@@ -11,6 +11,7 @@ WHAT: dict[str, str] = {
     "model": "stmask_core.bench.model",
     "formats": "stmask_core.bench.formats",
     "document": "stmask_core.bench.document",
+    "window": "stmask_core.bench.window",
 }
 
 
