@@ -17,6 +17,7 @@ VERBS: dict[str, str] = {
     "validate": "what an exporter or a reviewer should know about a project",
     "synth": "draw annotated synthetic video with exact truth",
     "weights": "list the released checkpoints, or say what a weights file is",
+    "train": "train a network as a recipe says, on one device or several",
     "bench": "measure this machine and this program",
 }
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from stmask_core.model.config import ModelConfig
 from stmask_core.model.darknet import DarkNet
+from stmask_core.model.efficientnet_lite import EfficientNetLite
 from stmask_core.model.resnet import ResNet
 
 
@@ -28,6 +29,7 @@ class Backbone(Protocol):
 BACKBONES: dict[str, Callable[[ModelConfig], nn.Module]] = {
     "resnet": ResNet,
     "darknet": DarkNet,
+    "efficientnet_lite": EfficientNetLite,
 }
 
 

@@ -46,6 +46,7 @@ class ModelConfig:
     correlation_level: int = 1  # index into P3..P7
     correlation_patch: int = 11  # side of the searched square, in cells; odd
     temporal_channels: tuple[int, int, int] = (512, 512, 1024)
+    input_size: tuple[int, int] = (640, 360)  # (width, height) frames are resized to before padding
 
     def __post_init__(self) -> None:
         if len(self.shapes_of_anchors) != len(self.kernels):
@@ -154,3 +155,24 @@ CONFIGS: dict[str, ModelConfig] = {
     **{f"{name}_YTVIS2021": config for name, config in _PLUS.items()},
 }
 """The released configurations. YouTube-VIS 2019 and 2021 networks are equal: only their categories differ."""
+
+_SMALL = ModelConfig(
+    backbone="efficientnet_lite",
+    blocks=(1, 2, 2, 3, 3, 4, 1),
+    widths=(32, 16, 24, 40, 80, 112, 192, 320),
+    num_classes=13,
+    fpn_channels=96,
+    head_channels=96,
+    prototype_channels=96,
+    embedding=64,
+    class_calibration="adaptive",
+    centerness_order="correct",
+    temporal_channels=(128, 128, 192),
+    input_size=(320, 192),
+)
+
+PRESETS: dict[str, ModelConfig] = {
+    "stmask_small": _SMALL,
+    "stmask_small_resnet": replace(_SMALL, backbone="resnet", blocks=(2, 2, 2, 2), widths=(16, 32, 64, 96)),
+}
+"""Our own networks: same modules, same code path, good for two processor cores. Recipes set the classes."""

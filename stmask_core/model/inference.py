@@ -41,7 +41,7 @@ def optimise_for_inference(network: STMask, dtype: torch.dtype = torch.float32) 
             if module.downsample is not None:
                 _fold(module.downsample, "0", "1")
         elif isinstance(module, nn.Sequential) and len(module) == 3 and isinstance(module[1], nn.BatchNorm2d):
-            _fold(module, "0", "1")  # a unit of DarkNet
+            _fold(module, "0", "1")  # a unit of DarkNet or EfficientNet-Lite
     ready = ready.to(dtype=dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for module in ready.modules():
         if isinstance(module, DeformableConvolution | ModulatedDeformableConvolution):
@@ -64,6 +64,7 @@ def _fold(parent: nn.Module, convolution_name: str, norm_name: str) -> None:
             convolution.kernel_size,  # type: ignore[arg-type]
             stride=convolution.stride,  # type: ignore[arg-type]
             padding=convolution.padding,  # type: ignore[arg-type]
+            groups=convolution.groups,
             device=weight.device,
         )
         setattr(parent, convolution_name, folded)

@@ -247,6 +247,8 @@ def carried_losses(
     for pair in range(batch.pairs):
         first, second = 2 * pair, 2 * pair + 1
         truth = batch.truths[second]
+        if not len(truth.ids):
+            continue
         chosen = positives.of_frame(first)
         found = positives.ids[chosen][:, None] == truth.ids[None]  # (m, n)
         chosen, objects = chosen[found.any(1)], found[found.any(1)].long().argmax(1)

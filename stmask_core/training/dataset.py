@@ -1,0 +1,186 @@
+"""Frame pairs with their truth, drawn so that a step's batch depends on nothing but the seed and the step.
+
+That makes resuming exact, and shares of several processes disjoint, without any state to save.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from stmask_core.errors import VideoError
+from stmask_core.opencv import cv2
+from stmask_core.structures.masks import Mask
+from stmask_core.training.augmentation import View, change_colours, draw_look, draw_view
+from stmask_core.training.batch import FrameTruth, PairBatch
+from stmask_core.training.recipe import Input
+
+MEAN = np.array([123.675, 116.28, 103.53], np.float32)
+STD = np.array([58.395, 57.12, 57.375], np.float32)
+"""Of the input, in 8-bit values (spec section 13)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectMask:
+    """One object in one frame. id: the same number in every frame of the clip; label: 1..K."""
+
+    id: int
+    label: int
+    mask: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedFrame:
+    """A picture file and what is in it, possibly nothing."""
+
+    picture: Path
+    objects: tuple[ObjectMask, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """The annotated frames of one video in their order; a still image is a clip of one frame."""
+
+    name: str
+    frames: tuple[AnnotatedFrame, ...]
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Clips of one source, and how often an epoch shows each of their frames."""
+
+    clips: tuple[Clip, ...]
+    repeat: float = 1.0
+
+
+class Pairs:
+    """All frame pairs of a mix of training sets, by sample number."""
+
+    def __init__(self, sets: Sequence[TrainingSet], options: Input, seed: int) -> None:
+        self.options, self.seed = options, seed
+        self.clips = [clip for part in sets for clip in part.clips]
+        self._parts = []  # (rows of (clip, frame), repeat) of each set
+        first = 0
+        for part in sets:
+            # A frame without objects teaches nothing the background of other frames does not.
+            rows = [
+                (first + number, frame)
+                for number, clip in enumerate(part.clips)
+                for frame, content in enumerate(clip.frames)
+                if content.objects
+            ]
+            first += len(part.clips)
+            self._parts.append((np.array(rows, np.int64).reshape(-1, 2), part.repeat))
+        self.epoch_length = sum(round(len(rows) * repeat) for rows, repeat in self._parts)
+        self._order = lru_cache(maxsize=2)(self._draw_order)
+
+    def batch(self, step: int, pairs: int, *, rank: int = 0, world: int = 1) -> PairBatch:
+        """The pairs of one step of one process. Tensors are on the CPU.
+
+        rank, world: which of how many processes asks; together they get ``pairs * world`` different pairs.
+        """
+        size = self.options.sizes[int(self._random("size", step).integers(len(self.options.sizes)))]
+        images, truths = [], []
+        for place in range(pairs):
+            sample = (step * world + rank) * pairs + place
+            for image, truth in self.pair(sample, size, place):
+                images.append(image)
+                truths.append(truth)
+        return PairBatch(torch.from_numpy(np.stack(images)), tuple(truths))
+
+    def pair(self, sample: int, size: tuple[int, int], place: int) -> list[tuple[NDArray, FrameTruth]]:
+        """Both frames of one sample, sorted by time, at (width, height) ``size`` padded to multiples of 32.
+
+        place: number of the pair in its batch; keeps ids of different videos apart.
+        """
+        epoch, position = divmod(sample, self.epoch_length)
+        number, frame = self._order(epoch)[position]
+        clip = self.clips[number]
+        random = self._random("pair", sample)
+        chosen = sorted((int(frame), partner(len(clip.frames), int(frame), self.options.reach, random)))
+        first, second = draw_view(self.options, random)
+        look = draw_look(self.options, random)
+        out = []
+        for index, view in zip(chosen, (first, second), strict=True):
+            content = clip.frames[index]
+            image = read_picture(content.picture)
+            pixels = change_colours(view.of_image(image, size), look, random)
+            out.append((normalised(pixels), self._truth(content, image.shape[:2], view, size, place)))
+        return out
+
+    def _truth(
+        self, content: AnnotatedFrame, shape: tuple[int, int], view: View, size: tuple[int, int], place: int
+    ) -> FrameTruth:
+        """Boxes half-open and from the masks as the network's input shows them; tiny objects left out."""
+        width, height = padded(size)
+        masks, boxes, labels, ids = [], [], [], []
+        for entry in content.objects:
+            bits = view.of_mask(entry.mask.bits(), shape, size)
+            if np.count_nonzero(bits) < max(1, self.options.smallest_object):
+                continue
+            columns, rows = np.flatnonzero(bits.any(0)), np.flatnonzero(bits.any(1))
+            full = np.zeros((height, width), np.uint8)
+            full[: size[1], : size[0]] = bits
+            masks.append(full)
+            edges = (columns[0] / width, rows[0] / height, (columns[-1] + 1) / width, (rows[-1] + 1) / height)
+            boxes.append(edges)
+            labels.append(entry.label)
+            ids.append(place * _IDS_PER_CLIP + entry.id)
+        return FrameTruth(
+            boxes=torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
+            labels=torch.tensor(labels, dtype=torch.int64),
+            ids=torch.tensor(ids, dtype=torch.int64),
+            masks=torch.from_numpy(np.stack(masks) if masks else np.zeros((0, height, width), np.uint8)),
+        )
+
+    def _draw_order(self, epoch: int) -> NDArray[np.int64]:
+        """(epoch_length, 2) rows of (clip, frame): every set as often as it asks, shuffled together."""
+        random = self._random("epoch", epoch)
+        drawn = []
+        for rows, repeat in self._parts:
+            wanted = round(len(rows) * repeat)
+            whole, rest = divmod(wanted, max(1, len(rows)))
+            drawn += [rows] * whole + [rows[random.permutation(len(rows))[:rest]]]
+        together = np.concatenate(drawn)
+        return together[random.permutation(len(together))]
+
+    def _random(self, purpose: str, number: int) -> np.random.Generator:
+        return np.random.default_rng((self.seed, _PURPOSES.index(purpose), number))
+
+
+_PURPOSES = ("epoch", "pair", "size")
+_IDS_PER_CLIP = 1 << 40
+
+
+def partner(count: int, frame: int, reach: int, random: np.random.Generator) -> int:
+    """Another frame of the same clip within ``reach``, or the frame itself when there is none (spec 14.1)."""
+    near = [n for n in range(max(0, frame - reach), min(count, frame + reach + 1)) if n != frame]
+    return near[int(random.integers(len(near)))] if near else frame
+
+
+def padded(size: tuple[int, int]) -> tuple[int, int]:
+    """(width, height) rounded up to multiples of 32."""
+    return -(-size[0] // 32) * 32, -(-size[1] // 32) * 32
+
+
+def normalised(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(h, w, 3) 8-bit RGB -> (3, H, W), zero-padded right and bottom after normalisation (spec 13)."""
+    height, width = pixels.shape[:2]
+    full_width, full_height = padded((width, height))
+    out = np.zeros((3, full_height, full_width), np.float32)
+    out[:, :height, :width] = ((pixels.astype(np.float32) - MEAN) / STD).transpose(2, 0, 1)
+    return out
+
+
+def read_picture(path: Path) -> NDArray[np.uint8]:
+    """(H, W, 3) RGB; VideoError when the file is absent or no picture."""
+    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise VideoError(f"Cannot read the picture {path}.", "Is `images` the folder of the frames?")
+    return np.ascontiguousarray(np.asarray(pixels, np.uint8)[..., ::-1])
