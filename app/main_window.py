@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QByteArray, QSettings, Qt, Signal
+from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QDockWidget,
@@ -150,6 +150,7 @@ class MainWindow(QMainWindow):
         self.tool_bar.setObjectName("tools")
         self.tool_bar.setOrientation(Qt.Orientation.Vertical)
         self.tool_bar.setMovable(False)
+        self.tool_bar.setIconSize(QSize(24, 24))
         self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, self.tool_bar)
         group = QActionGroup(self)
         for tool in TOOLS:

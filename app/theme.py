@@ -45,6 +45,7 @@ QMenu::item {{ padding: 5px 24px; }}
 QMenu::item:selected {{ background: {accent}; color: {base}; }}
 QMenu::item:disabled {{ color: {faint}; }}
 QLabel#faint {{ color: {faint}; }}
+QLabel#heading {{ font-weight: 600; }}
 QLabel#title {{ font-size: 20pt; font-weight: 600; }}
 """
 

@@ -17,6 +17,7 @@ from app.flows.edit_flow import EditFlow
 from app.flows.identity_flow import IdentityFlow
 from app.flows.navigation import Navigation
 from app.flows.open_flow import OpenFlow
+from app.icons import apply_icons
 from app.jobs.lane import JobLane
 from app.main_window import MainWindow
 from app.panels.tracks_panel import TracksPanel
@@ -175,6 +176,7 @@ def _connect_settings(w: Window) -> None:
         w.main.canvas.background = QColor(named["canvas"])
         w.main.canvas.update()
         w.main.timeline.use_colours(named)
+        apply_icons(w.actions.by_id, named["text"], named["faint"])
         w.actions.use_keys(preferences.shortcut_preset, preferences.shortcuts)
         if w.bridge.colour_blind != preferences.colour_blind:
             w.bridge.colour_blind = preferences.colour_blind
@@ -194,7 +196,7 @@ def _enable(w: Window, _: object = None) -> None:
         present.add(PROJECT)
     if w.view_state.video is not None:
         present.add(VIDEO)
-    if w.view_state.track is not None:
+    if w.view_state.track is not None and w.bridge.project is not None:
         present.add(TRACK)
         if w.bridge.document.annotations.has(w.view_state.track, w.view_state.frame):  # type: ignore[arg-type]
             present.add(MASK)

@@ -5,12 +5,14 @@ What touches more than the frame on screen is previewed with counts before it ha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QColorDialog, QInputDialog, QWidget
 
+from app.dialogs.identity_dialog import IdentityDialog
 from app.document_bridge import DocumentBridge
 from app.view_state import ViewState
 from stmask_core.document.commands import identity
@@ -271,6 +273,19 @@ class IdentityFlow(QObject):
             text = self.tr("Frames {0} to {1}").format(*span)
             scopes.insert(0, (text, Scope.frames(*span)))
         return tuple(scopes)
+
+    def _ask(
+        self,
+        title: str,
+        scopes: Sequence[tuple[str, Scope]],
+        policies: Sequence[tuple[str, str]],
+        preview: Callable[[Scope, Any], identity.Preview],
+        act: Callable[[Scope, Any], object],
+    ) -> None:
+        """Open the preview; ``act`` happens when it is confirmed."""
+        dialog = IdentityDialog(self._window, title, scopes, policies, preview)
+        dialog.confirmed.connect(act)
+        dialog.open()
 
     def _trim(self, track: TrackId, first: int, last: int | None) -> None:
         end = self._document.videos[self._video()].frame_count - 1 if last is None else last

@@ -50,7 +50,7 @@ class Overview(QWidget):
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint at most one mark a pixel and row."""
+        """Paint rows, problems, the visible window and the playhead."""
         painter = QPainter(self)
         palette = self.palette()
         painter.fillRect(self.rect(), palette.base())
@@ -60,12 +60,8 @@ class Overview(QWidget):
             painter.fillRect(QRectF(0, top, width, ROW_PX), palette.button())
             frames = self._rows.get(name)
             if frames is not None and len(frames):
-                first = np.unique((frames * width) // self.frame_count)
-                last = np.unique(((frames + 1) * width - 1) // self.frame_count)
-                filled = np.union1d(first, last)
-                breaks = np.flatnonzero(np.diff(filled) > max(1, width // self.frame_count)) + 1
-                for run in np.split(filled, breaks):
-                    painter.fillRect(QRectF(run[0], top, run[-1] - run[0] + 1, ROW_PX), QColor(colour))
+                for left, right in self._runs(frames, width):
+                    painter.fillRect(QRectF(left, top, max(1.0, right - left), ROW_PX), QColor(colour))
             top += ROW_PX + 1
         for frame in self._issues:
             painter.fillRect(QRectF(frame * width / self.frame_count, top, 2, 6), QColor("#ef6b6b"))
@@ -75,6 +71,13 @@ class Overview(QWidget):
         painter.drawRect(QRectF(left, 1, max(3.0, right - left) - 1, self.height() - 3))
         x = (self.frame + 0.5) * width / self.frame_count
         painter.fillRect(QRectF(x - 1, 0, 2, self.height()), palette.text())
+
+    def _runs(self, frames: np.ndarray, width: int) -> list[tuple[float, float]]:
+        """Pixels (left, right) of each unbroken run of frames; runs closer than a pixel are one."""
+        scale = width / self.frame_count
+        apart = np.flatnonzero(np.diff(frames) * scale > 1 + scale) + 1
+        lefts, rights = frames[np.concatenate(([0], apart))], frames[np.concatenate((apart - 1, [-1]))] + 1
+        return list(zip((lefts * scale).tolist(), (rights * scale).tolist(), strict=True))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Go there."""

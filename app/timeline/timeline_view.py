@@ -130,7 +130,10 @@ class TimelineView(QWidget):
                 plot.setMaximumHeight(STRIP_PX)
                 plot.setMinimumHeight(STRIP_PX)
                 plot.setXLink(self._plot)
-                plot.getAxis("left").setLabel(name, **{"font-size": "7pt"})
+                plot.getAxis("left").setStyle(showValues=False, tickLength=0)
+                title = pg.LabelItem(name, size="8pt", justify="left")
+                title.setParentItem(plot.getViewBox())
+                title.setPos(2, -4)
                 plot.setDownsampling(auto=True, mode="peak")
                 plot.setClipToView(True)
             for item in plot.listDataItems():
@@ -138,7 +141,9 @@ class TimelineView(QWidget):
             plot.plot(
                 np.arange(len(values)) + 0.5, values, pen=pg.mkPen("#4c9be8", width=1.2), connect="finite"
             )
-            plot.enableAutoRange(y=True)
+            known = values[np.isfinite(values)]
+            top = max(1.0, float(known.max())) if len(known) else 1.0
+            plot.setYRange(min(0.0, float(known.min()) if len(known) else 0.0), top, padding=0.08)
 
     def show_thumbnail(self, frame: int, picture: QPixmap) -> None:
         """Show the picture of the frame under the pointer."""

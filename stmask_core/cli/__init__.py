@@ -14,6 +14,8 @@ from stmask_core.errors import StmaskError
 
 # verb -> one line of help; the module stmask_core.cli.<verb> defines `command`.
 VERBS: dict[str, str] = {
+    "export": "write a project's annotations as YouTube-VIS, COCO, DAVIS, MOTS, CSV or video",
+    "import": "bring annotations of other tools into a project",
     "validate": "what an exporter or a reviewer should know about a project",
     "synth": "draw annotated synthetic video with exact truth",
     "weights": "list the released checkpoints, or say what a weights file is",
