@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF, QTransform
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
@@ -75,6 +75,18 @@ class LanesItem(pg.GraphicsObject):
             image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGBA8888)
             painter.drawImage(area.adjusted(0, 2, 0, -2), image)
             self._paint_human_marks(painter, lane, transform, view, area.center().y())
+            self._paint_name(painter, lane, area)
+
+    def _paint_name(self, painter: QPainter, lane: Lane, area: QRectF) -> None:
+        """The track's name on a plate at the left edge, so that it reads on any colour."""
+        font = painter.font()
+        font.setPointSizeF(7.5)
+        painter.setFont(font)
+        metrics = painter.fontMetrics()
+        plate = QRectF(area.left() + 3, area.top() + 1, metrics.horizontalAdvance(lane.name) + 6, LANE_PX - 2)
+        painter.fillRect(plate, QColor(0, 0, 0, 150))
+        painter.setPen(QColor("white"))
+        painter.drawText(plate, Qt.AlignmentFlag.AlignCenter, lane.name)
 
     def _end(self, view: QRectF) -> float:
         return max(max(0.0, view.left()) + 1e-6, min(float(self.frame_count), view.right()))

@@ -86,10 +86,10 @@ class TimelineView(QWidget):
         plot.setMenuEnabled(False)
         plot.hideButtons()
         plot.setMouseEnabled(x=False, y=False)
+        plot.disableAutoRange()
         plot.hideAxis("bottom")
-        plot.getAxis("left").setWidth(44)
         plot.setContentsMargins(0, 0, 0, 0)
-        playhead = pg.InfiniteLine(angle=90, pen=pg.mkPen("#e3e4e6", width=1.5))
+        playhead = pg.InfiniteLine(angle=90, pen=pg.mkPen(self.lanes.text, width=1.5))
         plot.addItem(playhead)
         self._playheads.append(playhead)
         return plot
@@ -101,10 +101,9 @@ class TimelineView(QWidget):
         self.lanes.accent = QColor(named["accent"])
         for line in self._playheads:
             line.setPen(pg.mkPen(named["text"], width=1.5))
-        for plot in (*self._strips.values(), self._plot):
-            for name in ("left", "bottom"):
-                plot.getAxis(name).setPen(named["line"])
-                plot.getAxis(name).setTextPen(named["faint"])
+        axis = self._plot.getAxis("bottom")
+        axis.setPen(named["line"])
+        axis.setTextPen(named["faint"])
         self.lanes.update()
 
     def show_video(self, frame_count: int) -> None:
@@ -130,7 +129,7 @@ class TimelineView(QWidget):
                 plot.setMaximumHeight(STRIP_PX)
                 plot.setMinimumHeight(STRIP_PX)
                 plot.setXLink(self._plot)
-                plot.getAxis("left").setStyle(showValues=False, tickLength=0)
+                plot.hideAxis("left")
                 title = pg.LabelItem(name, size="8pt", justify="left")
                 title.setParentItem(plot.getViewBox())
                 title.setPos(2, -4)
