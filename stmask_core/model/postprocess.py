@@ -1,0 +1,148 @@
+"""Door 2: dense outputs become detections, and soft masks masks of the image (spec sections 8, 9, 12)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stmask_core.model.box_coding import decode_boxes, pairwise_iou
+from stmask_core.model.mask_assembly import assemble_masks
+from stmask_core.model.stmask import RawOutput
+from stmask_core.structures.detections import Detections, Floats
+from stmask_core.structures.letterbox import FrameLayout
+from stmask_core.structures.masks import Mask
+
+MASK_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class DetectionSettings:
+    """How detections are chosen; defaults are the released code's.
+
+    suppression: fast NMS over all classes at once, or per class (README's "mAP*"). min_class_score: on the
+    class probability alone, before centerness. candidates: best so many enter the suppression. most: kept
+    at the end by the per-class variant. require_score: per-class only, on the score with centerness.
+    """
+
+    suppression: Literal["cross_class", "per_class"] = "cross_class"
+    min_class_score: float = 0.05
+    max_iou: float = 0.5
+    candidates: int = 200
+    most: int = 100
+    require_score: float = 0.05
+
+
+def detect(raw: RawOutput, row: int, settings: DetectionSettings) -> Detections:
+    """Detections of frame ``row`` of a batch, best first."""
+    probabilities = raw.class_logits[row].softmax(-1)[:, 1:]  # (A, K)
+    best, _ = probabilities.max(1)
+    able = best > settings.min_class_score
+    probabilities, centerness = probabilities[able], raw.centerness[row][able][:, 0]
+    boxes = decode_boxes(raw.box_deltas[row][able], raw.anchors[able])
+    choose = _cross_class if settings.suppression == "cross_class" else _per_class
+    kept, classes, scores = choose(boxes, probabilities, centerness, settings)
+    boxes, coefficients = boxes[kept], raw.mask_coefficients[row][able][kept]
+    masks = assemble_masks(raw.prototypes[row], coefficients, boxes)
+    return Detections(
+        boxes=_array(boxes),
+        classes=classes.cpu().numpy() + 1,
+        scores=_array(scores),
+        centerness=_array(centerness[kept]),
+        coefficients=_array(coefficients),
+        embeddings=_array(raw.embeddings[row][able][kept]),
+        masks=_array(masks),
+    )
+
+
+def _cross_class(
+    boxes: Tensor, probabilities: Tensor, centerness: Tensor, settings: DetectionSettings
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(rows kept, class of each from 0, score of each), best first, whatever the class."""
+    best, classes = (
+        probabilities.max(1) if len(boxes) else (probabilities.sum(1), probabilities.sum(1).long())
+    )
+    scores = best * centerness
+    order = scores.argsort(descending=True, stable=True)[: settings.candidates]
+    kept = order[_not_covered(boxes[order], settings.max_iou)]
+    return kept, classes[kept], scores[kept]
+
+
+def _per_class(
+    boxes: Tensor, probabilities: Tensor, centerness: Tensor, settings: DetectionSettings
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The same with every class on its own; a row may come back under several classes."""
+    scores = probabilities * centerness[:, None]
+    rows, classes, values = [], [], []
+    for number in range(scores.shape[1] if len(boxes) else 0):
+        of_class = scores[:, number]
+        order = of_class.argsort(descending=True, stable=True)[: settings.candidates]
+        free = _not_covered(boxes[order], settings.max_iou) & (of_class[order] > settings.require_score)
+        rows.append(order[free])
+        values.append(of_class[order][free])
+        classes.append(torch.full_like(order[free], number))
+    if not rows:
+        none = torch.zeros(0, dtype=torch.long, device=boxes.device)
+        return none, none, centerness[:0]
+    found, of, value = torch.cat(rows), torch.cat(classes), torch.cat(values)
+    order = value.argsort(descending=True, stable=True)[: settings.most]
+    return found[order], of[order], value[order]
+
+
+def _not_covered(boxes: Tensor, max_iou: float) -> Tensor:
+    """Fast NMS: a box goes when any better one overlaps it, even one that goes itself. boxes: best first."""
+    if not len(boxes):
+        return torch.zeros(0, dtype=torch.bool, device=boxes.device)
+    overlap = pairwise_iou(boxes, boxes).triu(diagonal=1)
+    return overlap.amax(0) <= max_iou
+
+
+def _array(values: Tensor) -> Floats:
+    return values.float().cpu().numpy()
+
+
+def in_picture(boxes: Floats, layout: FrameLayout) -> NDArray[np.bool_]:
+    """(N,) False where a box's centre lies in the padding (released code)."""
+    high, wide = layout.used
+    return ((boxes[:, 0] + boxes[:, 2]) / 2 <= wide) & ((boxes[:, 1] + boxes[:, 3]) / 2 <= high)
+
+
+def image_mask(soft: Floats, layout: FrameLayout) -> Mask:
+    """One soft mask (Hp, Wp) as a mask of the image: padding cut off, bilinear, more than 0.5.
+
+    Only the pixels that a cell above the threshold can reach are computed; they are those of
+    ``interpolate(..., mode="bilinear", align_corners=False)`` on the whole mask.
+    """
+    height, width = layout.source
+    rows, columns = int(layout.used[0] * soft.shape[0]), int(layout.used[1] * soft.shape[1])
+    soft = soft[:rows, :columns]
+    above: NDArray[np.bool_] = soft > MASK_THRESHOLD
+    if not above.any():
+        return Mask.empty(height, width)
+    y, y_low, y_high, y_share = _samples(np.asarray(above.any(1)), height)
+    x, x_low, x_high, x_share = _samples(np.asarray(above.any(0)), width)
+    top, bottom = y_low[0], y_high[-1] + 1
+    part = soft[top:bottom]
+    across = part[:, x_low] * (1 - x_share) + part[:, x_high] * x_share
+    share = y_share[:, None]
+    full = across[y_low - top] * (1 - share) + across[y_high - top] * share
+    return Mask.from_crop(full > MASK_THRESHOLD, y0=int(y[0]), x0=int(x[0]), height=height, width=width)
+
+
+def _samples(touched: NDArray[np.bool_], size: int) -> tuple[NDArray, NDArray, NDArray, Floats]:
+    """Pixels of an axis that touched cells reach, the two cells each lies between, the second's share."""
+    cells = len(touched)
+    position = (np.arange(size, dtype=np.float32) + np.float32(0.5)) * np.float32(cells / size) - np.float32(
+        0.5
+    )
+    position = np.maximum(position, np.float32(0))
+    low = np.minimum(position.astype(np.int64), cells - 1)
+    high = np.minimum(low + 1, cells - 1)
+    share = (position - low.astype(np.float32)).astype(np.float32)
+    first, last = int(np.argmax(touched)), cells - 1 - int(np.argmax(touched[::-1]))
+    pixels = np.flatnonzero((high >= first) & (low <= last))
+    return pixels, low[pixels], high[pixels], share[pixels]
