@@ -9,6 +9,7 @@ import click
 # WHAT -> the module that defines `command`, imported when it is asked for.
 WHAT: dict[str, str] = {
     "model": "stmask_core.bench.model",
+    "train": "stmask_core.bench.train",
     "formats": "stmask_core.bench.formats",
     "document": "stmask_core.bench.document",
     "window": "stmask_core.bench.window",

@@ -1,0 +1,90 @@
+"""Properties of matching and mining that hold for any objects and any logits."""
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stmask_core.model.anchors import pyramid_anchors
+from stmask_core.model.box_coding import corner_form, pairwise_iou
+from stmask_core.model.config import FCA_KERNELS
+from stmask_core.training.batch import FrameTruth
+from stmask_core.training.losses import distance_iou
+from stmask_core.training.matching import best_anchor_of_each, match_batch, mine_background
+
+ANCHORS = pyramid_anchors(((12, 20), (6, 10), (3, 5), (2, 3), (1, 2)), FCA_KERNELS)
+CLASSES = 6
+
+
+@st.composite
+def truths(draw):
+    count = draw(st.integers(0, 6))
+    corners = [sorted(draw(st.tuples(*[st.integers(0, 100)] * 2))) for _ in range(2 * count)]
+    boxes = [
+        [x[0] / 101, y[0] / 101, (x[1] + 1) / 101, (y[1] + 1) / 101]
+        for x, y in zip(corners[::2], corners[1::2], strict=True)
+    ]
+    labels = [draw(st.integers(1, CLASSES - 1)) for _ in range(count)]
+    return FrameTruth(
+        torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
+        torch.tensor(labels, dtype=torch.int64),
+        torch.arange(count) + 100,
+        torch.zeros(count, 1, 1, dtype=torch.uint8),
+    )
+
+
+def logits(seed, frames):
+    generator = torch.Generator().manual_seed(seed)
+    return 4 * torch.randn(frames, len(ANCHORS), CLASSES, generator=generator)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(truths(), min_size=1, max_size=3), st.integers(0, 1000))
+def test_matching_keeps_its_promises(frames, seed):
+    scores = logits(seed, len(frames))
+    targets = match_batch(tuple(frames), ANCHORS, scores)
+    for frame, truth in enumerate(frames):
+        labels, ids, objects = targets.labels[frame], targets.ids[frame], targets.objects[frame]
+        positive = labels > 0
+        assert set(labels.unique().tolist()) <= {-1, 0, *truth.labels.tolist()}
+        if not len(truth.boxes):
+            assert not labels.any()
+            continue
+        assert set(ids[positive].tolist()) == set(truth.ids.tolist()), "every object has an anchor"
+        assert torch.equal(ids[positive], truth.ids[objects[positive]])
+        assert torch.equal(labels[positive], truth.labels[objects[positive]])
+        assert not ids[~positive].any()
+        best = pairwise_iou(truth.boxes, corner_form(ANCHORS)).max(0).values
+        forced = {
+            anchor for _, anchor in best_anchor_of_each(pairwise_iou(truth.boxes, corner_form(ANCHORS)))
+        }
+        others = torch.tensor([a not in forced for a in range(len(ANCHORS))])
+        assert (best[positive & others] > 0.5).all(), "a poor overlap is never positive unless forced"
+        assert not (labels[(best < 0.4) & others]).any(), "and far anchors are background"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(truths(), min_size=1, max_size=3), st.integers(0, 1000))
+def test_mining_takes_the_worst_background(frames, seed):
+    scores = logits(seed, len(frames))
+    labels = match_batch(tuple(frames), ANCHORS, scores).labels
+    chosen = mine_background(labels, scores)
+    background = labels == 0
+    assert not (chosen & ~background).any()
+    wanted = min(3 * int((labels > 0).sum()), labels.numel() - 1, int(background.sum()))
+    assert int(chosen.sum()) == wanted
+    doubt = torch.logsumexp(scores, -1) - scores[..., 0]
+    if chosen.any() and (background & ~chosen).any():
+        assert doubt[chosen].min() >= doubt[background & ~chosen].max()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(truths(), min_size=2, max_size=2))
+def test_distance_iou_is_bounded_and_symmetric(pair):
+    count = min(len(truth.boxes) for truth in pair)
+    a, b = (truth.boxes[:count] for truth in pair)
+    value = distance_iou(a, b)
+    assert (value <= 1 + 1e-6).all()
+    assert (value > -1).all()
+    assert np.allclose(value, distance_iou(b, a), atol=1e-6)
+    assert np.allclose(distance_iou(a, a), 1, atol=1e-6)
