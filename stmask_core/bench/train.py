@@ -65,15 +65,16 @@ def command(
         measure(config, precision, peaks[precision], pairs, device, repeats)
         for config, precision in with_progress(orders, label="measuring", unit="setting", total=len(orders))
     ]
+    where = machine(device)
     report = {
-        "machine": machine(device),
+        "machine": where,
         "peak_gflops": {name: round(peak, 1) for name, peak in peaks.items()},
         "measurements": [asdict(entry) for entry in measured],
     }
     if as_json:
         print_json(report)
         return
-    click.echo(f"{report['machine']['name']}, {report['machine']['threads']} threads")
+    click.echo(f"{where['name']}, {where['threads']} threads")
     for entry in measured:
         click.echo(
             f"{entry.configuration}  {entry.precision}  {entry.pairs} pairs: "
