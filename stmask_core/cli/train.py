@@ -92,7 +92,7 @@ def first_network(recipe: Recipe) -> STMask:
     from stmask_core.model.checkpoint import initialise_from, read_state
     from stmask_core.model.efficientnet_lite import EfficientNetLite, from_imagenet
     from stmask_core.model.initialise import new_network
-    from stmask_core.training.dataset import MEAN, STD
+    from stmask_core.model.preprocess import MEAN, STD
 
     choice = recipe.network
     network = new_network(recipe.model_config(len(recipe.categories)), seed=recipe.seed)

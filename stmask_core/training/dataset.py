@@ -15,15 +15,12 @@ import torch
 from numpy.typing import NDArray
 
 from stmask_core.errors import VideoError
+from stmask_core.model.preprocess import MEAN, STD
 from stmask_core.opencv import cv2
 from stmask_core.structures.masks import Mask
 from stmask_core.training.augmentation import View, change_colours, draw_look, draw_view
 from stmask_core.training.batch import FrameTruth, PairBatch
 from stmask_core.training.recipe import Input
-
-MEAN = np.array([123.675, 116.28, 103.53], np.float32)
-STD = np.array([58.395, 57.12, 57.375], np.float32)
-"""Of the input, in 8-bit values (spec section 13)."""
 
 
 @dataclass(frozen=True, slots=True)

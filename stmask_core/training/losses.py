@@ -36,7 +36,7 @@ class LossOptions:
     carried_box: float = 5.0
     carried_mask: float = 6.125
     track: float = 5.0
-    mask_size: Literal["image", "prototypes"] = "image"  # where masks are compared; the second is 16x cheaper
+    mask_size: Literal["image", "prototypes"] = "image"  # where masks are compared; the latter is 16x cheaper
     most_masks: int = 0  # positives of a frame whose masks are compared, drawn at random; 0 = all
     most_carried: int = 0  # positives of a pair that are carried to its second frame; 0 = all
     released_class_weights: bool = False

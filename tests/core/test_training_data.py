@@ -8,12 +8,11 @@ import torch
 
 from stmask_core.cli.training_sets import read_training_set
 from stmask_core.errors import VideoError
+from stmask_core.model.preprocess import MEAN, STD
 from stmask_core.opencv import cv2
 from stmask_core.structures.masks import Mask
 from stmask_core.training.augmentation import Look, View, change_colours
 from stmask_core.training.dataset import (
-    MEAN,
-    STD,
     AnnotatedFrame,
     Clip,
     ObjectMask,

@@ -1,6 +1,7 @@
 """Recipes: what they default to, and one clear line for each mistake."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from stmask_core.training.optimisation import rate_factor
 from stmask_core.training.recipe import Schedule, read_recipe
 from tests.core.training_world import recipe_text
 
+RECIPES = Path(__file__).resolve().parents[2] / "resources" / "training"
 MINIMAL = 'out = "o"\ncategories = ["cat"]\n[[data]]\nannotations = "a.json"\nimages = "i"\n'
 
 
@@ -56,6 +58,12 @@ def test_mistakes_are_named(tmp_path, text, words):
         read(tmp_path, text)
     assert words in str(error.value)
     assert "recipe.toml" in str(error.value)
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_recipes_in_the_box_are_read(path):
+    recipe = read_recipe(path)
+    assert recipe.model_config(12).num_classes == 13
 
 
 def test_class_is_written_without_underscore(tmp_path):
