@@ -96,6 +96,7 @@ class Positives:
     ids: Tensor  # (N,) id of the object
     objects: Tensor  # (N,) row of the object in the frame's truth
     boxes: Tensor  # (N, 4) predicted, xyxy normalised
+    coefficients: Tensor  # (N, P) raw mask coefficients
     true_boxes: Tensor  # (N, 4)
     count: int  # frames of the batch, B
 
@@ -113,6 +114,7 @@ class Positives:
             ids=targets.ids[frames, rows],
             objects=objects,
             boxes=decode_boxes(raw.box_deltas[frames, rows], raw.anchors[rows]),
+            coefficients=raw.mask_coefficients[frames, rows],
             true_boxes=torch.cat([t.boxes for t in truths])[first_row[frames] + objects],
             count=len(truths),
         )
@@ -182,8 +184,8 @@ def mask_loss(
     raw: RawOutput, positives: Positives, truths: tuple[FrameTruth, ...], options: LossOptions
 ) -> Tensor:
     """Binary cross-entropy of assembled masks, per pixel of the box, weighted mean over the frames."""
-    total = raw.prototypes.sum() * 0
-    for frame, truth in enumerate(truths):
+    total = positives.coefficients.sum() * 0
+    for frame, (truth, prototypes) in enumerate(zip(truths, raw.prototypes.unbind(), strict=True)):
         chosen = positives.of_frame(frame)
         weights = positives.weights[chosen]
         if options.most_masks and len(chosen) > options.most_masks:
@@ -192,9 +194,7 @@ def mask_loss(
         if not len(chosen):
             continue
         windows = enlarged(positives.boxes[chosen].detach())
-        masks = assemble_masks(
-            raw.prototypes[frame], raw.mask_coefficients[frame, positives.rows[chosen]], windows
-        )
+        masks = assemble_masks(prototypes, positives.coefficients[chosen], windows)
         losses, size = mask_entropy(masks, truth.masks, positives.objects[chosen], options)
         extent = (windows[:, 2:] - windows[:, :2]) * windows.new_tensor(size[::-1])  # width, height in pixels
         total = total + (weights * losses / extent.clamp(min=1).prod(1)).sum()
@@ -262,7 +262,7 @@ def carried_losses(
         true_boxes = truth.boxes[objects]
         wanted = encode_boxes(true_boxes, center_form(positives.true_boxes[chosen]))
         box_total = box_total + F.smooth_l1_loss(deltas.float(), wanted, reduction="none").sum(1).mean()
-        coefficients = raw.mask_coefficients[first, positives.rows[chosen]].detach()
+        coefficients = positives.coefficients[chosen].detach()
         masks = assemble_masks(
             raw.prototypes[second].detach(), coefficients + coefficient_deltas.float(), true_boxes
         )

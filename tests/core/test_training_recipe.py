@@ -60,6 +60,13 @@ def test_mistakes_are_named(tmp_path, text, words):
     assert "recipe.toml" in str(error.value)
 
 
+def test_the_recipe_of_the_guide_is_read(tmp_path):
+    guide = (RECIPES.parents[1] / "docs" / "guide" / "training.md").read_text(encoding="utf-8")
+    recipe = read(tmp_path, guide.split("```toml\n")[1].split("```")[0])
+    assert recipe.data[0].rename == {"car": "sedan"}
+    assert recipe.model_config(2).head_channels == 64
+
+
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
 def test_recipes_in_the_box_are_read(path):
     recipe = read_recipe(path)
