@@ -184,7 +184,7 @@ def mask_loss(
     raw: RawOutput, positives: Positives, truths: tuple[FrameTruth, ...], options: LossOptions
 ) -> Tensor:
     """Binary cross-entropy of assembled masks, per pixel of the box, weighted mean over the frames."""
-    total = positives.coefficients.sum() * 0
+    total = (positives.coefficients.sum() + raw.prototypes.sum()) * 0  # in the graph when nothing is positive
     for frame, (truth, prototypes) in enumerate(zip(truths, raw.prototypes.unbind(), strict=True)):
         chosen = positives.of_frame(frame)
         weights = positives.weights[chosen]

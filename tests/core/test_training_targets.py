@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from stmask_core.model.anchors import pyramid_anchors
 from stmask_core.model.box_coding import corner_form, pairwise_iou
-from stmask_core.model.config import FCA_KERNELS
-from stmask_core.training.batch import FrameTruth
-from stmask_core.training.losses import distance_iou
+from stmask_core.model.config import FCA_KERNELS, PRESETS, ModelConfig
+from stmask_core.model.initialise import new_network
+from stmask_core.training.batch import FrameTruth, PairBatch
+from stmask_core.training.losses import LossOptions, PairLoss, distance_iou
 from stmask_core.training.matching import best_anchor_of_each, match_batch, mine_background
 
 ANCHORS = pyramid_anchors(((12, 20), (6, 10), (3, 5), (2, 3), (1, 2)), FCA_KERNELS)
@@ -88,3 +89,19 @@ def test_distance_iou_is_bounded_and_symmetric(pair):
     assert (value > -1).all()
     assert np.allclose(value, distance_iou(b, a), atol=1e-6)
     assert np.allclose(distance_iou(a, a), 1, atol=1e-6)
+
+
+def test_a_batch_without_objects_has_a_loss_and_gradients():
+    nothing = FrameTruth(
+        torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.int64),
+        torch.zeros(0, 64, 64, dtype=torch.uint8),
+    )  # fmt: skip
+    config = ModelConfig.from_dict(
+        PRESETS["stmask_small_resnet"].to_dict() | {"blocks": [1] * 4, "widths": [4] * 4, "head_channels": 8}
+    )
+    network = new_network(config).train()
+    losses = PairLoss(network, LossOptions())(PairBatch(torch.randn(2, 3, 64, 64), (nothing, nothing)))
+    assert losses.total.item() == 0
+    losses.total.backward()
+    without = [name for name, parameter in network.named_parameters() if parameter.grad is None]
+    assert not without, "processes that train together need a gradient for every parameter"
