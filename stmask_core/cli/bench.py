@@ -10,6 +10,7 @@ import click
 WHAT: dict[str, str] = {
     "model": "stmask_core.bench.model",
     "train": "stmask_core.bench.train",
+    "accuracy": "stmask_core.bench.accuracy",
     "formats": "stmask_core.bench.formats",
     "document": "stmask_core.bench.document",
     "window": "stmask_core.bench.window",

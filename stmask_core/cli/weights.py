@@ -14,9 +14,14 @@ from stmask_core.errors import CheckpointError
 
 @click.command("weights")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--compact", type=click.Path(path_type=Path), help="Write FILE in 8 bits here, to give away.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
-def command(file: Path | None, as_json: bool) -> None:
+def command(file: Path | None, compact: Path | None, as_json: bool) -> None:
     """List the released checkpoints, or say what FILE is."""
+    if compact is not None:
+        if file is None:
+            raise click.UsageError("--compact needs a FILE.")
+        write_compact(file, compact)
     answer: Any = released_files() if file is None else describe(file)
     if as_json:
         print_json(answer)
@@ -24,6 +29,14 @@ def command(file: Path | None, as_json: bool) -> None:
         print_released(answer)
     else:
         print_description(answer)
+
+
+def write_compact(file: Path, target: Path) -> None:
+    """The same weights in a quarter of the space, with configuration and categories inside."""
+    from stmask_core.model.checkpoint import read_checkpoint, save_checkpoint
+
+    checkpoint = read_checkpoint(file)
+    save_checkpoint(target, checkpoint.network(), checkpoint.categories, checkpoint.extra, compact=True)
 
 
 def released_files() -> list[dict[str, Any]]:

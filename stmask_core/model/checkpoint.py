@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from stmask_core.errors import CheckpointError
 from stmask_core.formats.atomic import atomic_path
+from stmask_core.model.compact import compacted, expanded
 from stmask_core.model.config import ModelConfig
 from stmask_core.model.recognise import recognise, released_names, require_fit, skeleton
 from stmask_core.model.stmask import STMask
@@ -113,7 +114,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
-            return tensors, dict(file.metadata() or {})
+            return expanded(tensors), dict(file.metadata() or {})
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{path.name} is damaged or cut off: {_first_line(error)}.") from error
 
@@ -277,10 +278,13 @@ def save_checkpoint(
     network: nn.Module,
     categories: Sequence[str] | None,
     extra: Mapping[str, Any] | None = None,
+    *,
+    compact: bool = False,
 ) -> None:
     """Write a network's weights with its configuration and category names inside; whole or not at all.
 
-    categories: names of ids 1..K, or None. extra: JSON values, for example how it was trained.
+    categories: names of ids 1..K, or None. extra: JSON values, for example how it was trained. compact:
+    kernels in 8 bits, a quarter of the size, rounded to 1/127 of the largest of each output channel.
     """
     config = network.config
     assert isinstance(config, ModelConfig)
@@ -296,6 +300,6 @@ def save_checkpoint(
     tensors = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     try:
         with atomic_path(path) as beside:
-            save_file(tensors, beside, metadata)
+            save_file(compacted(tensors) if compact else tensors, beside, metadata)
     except SafetensorError as error:
         raise CheckpointError(f"Cannot write {path}: {_first_line(error)}.") from error
