@@ -14,6 +14,9 @@ from stmask_core.errors import StmaskError
 
 # verb -> one line of help; the module stmask_core.cli.<verb> defines `command`.
 VERBS: dict[str, str] = {
+    "annotate": "open the window",
+    "run": "find, mask and track every object in videos: one project per video and results",
+    "demo": "the main job on the sample clip in the box",
     "export": "write a project's annotations as YouTube-VIS, COCO, DAVIS, MOTS, CSV or video",
     "import": "bring annotations of other tools into a project",
     "validate": "what an exporter or a reviewer should know about a project",
@@ -21,6 +24,7 @@ VERBS: dict[str, str] = {
     "weights": "list the released checkpoints, or say what a weights file is",
     "train": "train a network as a recipe says, on one device or several",
     "bench": "measure this machine and this program",
+    "doctor": "what is wrong with this machine, and what to do",
 }
 
 

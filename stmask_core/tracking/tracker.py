@@ -48,6 +48,7 @@ class Step:
     """What one frame did. before: the tracks the detections were compared with. after: all tracks now.
 
     terms, decision: None when there was nothing to compare. shown: rows of ``after`` to show, ascending ids.
+    born: ids of the tracks that began, in the order of their detections.
     """
 
     before: Tracks | None
@@ -55,6 +56,7 @@ class Step:
     terms: ScoreTerms | None
     decision: Decision | None
     shown: NDArray[np.int64]
+    born: NDArray[np.int64]
 
 
 @dataclass
@@ -86,16 +88,18 @@ class Tracker:
 
     def step(self, found: Detections) -> Step:
         """Compare a frame's detections with the tracks, as they are in this frame, and update them."""
-        before = self.tracks
-        if not len(found):
-            return self._ended(before, None, None)
-        if before is None:
+        before, first_born = self.tracks, self.next_id
+        terms = decision = None
+        if len(found) and before is None:
             self.tracks = self._born(found)
-            return self._ended(None, None, None)
-        terms = score_terms(found, before)
-        decision = decide(terms, found.scores, self.settings)
-        self.tracks = self._updated(before, found, terms, decision)
-        return self._ended(before, terms, decision)
+        elif len(found) and before is not None:
+            terms = score_terms(found, before)
+            decision = decide(terms, found.scores, self.settings)
+            self.tracks = self._updated(before, found, terms, decision)
+        after = self._without_retired()
+        shown = np.zeros(0, np.int64) if after is None else self._shown(after)
+        born = np.arange(first_born, self.next_id, dtype=np.int64)
+        return Step(before, after, terms, decision, shown, born)
 
     def _updated(self, before: Tracks, found: Detections, terms: ScoreTerms, decision: Decision) -> Tracks:
         taken = np.flatnonzero(decision.outcomes == TAKEN)
@@ -123,14 +127,12 @@ class Tracker:
         self.next_id += len(found)
         return Tracks(found, ids, np.zeros(len(found), np.int64))
 
-    def _ended(self, before: Tracks | None, terms: ScoreTerms | None, decision: Decision | None) -> Step:
+    def _without_retired(self) -> Tracks | None:
         if self.tracks is not None and self.settings.retire_after is not None:
             self.tracks = self.tracks.take(np.flatnonzero(self.tracks.ages <= self.settings.retire_after))
         if self.tracks is not None and not len(self.tracks):
             self.tracks = None
-        after = self.tracks
-        shown = np.zeros(0, np.int64) if after is None else self._shown(after)
-        return Step(before, after, terms, decision, shown)
+        return self.tracks
 
     def _shown(self, tracks: Tracks) -> NDArray[np.int64]:
         """Rows of the tracks to show."""

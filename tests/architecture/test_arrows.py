@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "engine": {"model", "tracking", "video", "structures"},
     "training": {"model", "tracking", "video", "engine", "evaluation", "structures"},
     "project": {"document", "formats", "video", "structures"},
+    "pre_label": {"document", "engine", "formats", "tracking", "video", "structures"},
     "bench": None,  # measures every room
     "cli": None,  # calls every room
 }

@@ -1,4 +1,4 @@
-"""The tracker scenario of the authors' code: 22 frames, two videos, every rule of identity (spec section 11)."""
+"""The tracker scenario of the authors' code: 22 frames, two videos, every rule of identity."""
 
 import numpy as np
 import pytest

@@ -1,0 +1,110 @@
+"""The options of every verb that runs a network, and the network they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stmask_core.errors import MissingDependency
+
+if TYPE_CHECKING:
+    from stmask_core.engine.clip import RunSettings
+    from stmask_core.engine.session import Model
+
+OPTIONS = (
+    click.option(
+        "--weights", default="demo", show_default=True, help="A weights file, or demo: the one in the box."
+    ),
+    click.option("--categories", help="ytvis2019, ytvis2021, ovis, or a file (JSON, or a name per line)."),
+    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …"),
+    click.option(
+        "--precision",
+        type=click.Choice(["auto", "fp32", "bf16"]),
+        default="auto",
+        show_default=True,
+        help="fp32 is the reference; auto takes bf16 where the device is fast at it.",
+    ),
+    click.option("--batch", type=click.IntRange(1), help="Frames at once; by default what suits the device."),
+    click.option("--letterbox", is_flag=True, help="Keep the aspect ratio instead of the released squash."),
+    click.option(
+        "--tracker",
+        type=click.Choice(["temporal", "plain"]),
+        default="temporal",
+        show_default=True,
+        help="temporal: with temporal fusion; plain: frame by frame.",
+    ),
+    click.option(
+        "--nms",
+        type=click.Choice(["cross_class", "per_class"]),
+        default="cross_class",
+        show_default=True,
+        help="Suppress overlapping detections over all classes, or within each.",
+    ),
+    click.option(
+        "--association", type=click.Choice(["released", "paper"]), default="released", show_default=True
+    ),
+    click.option("--retire", type=click.IntRange(0), help="Forget tracks not seen for this many frames."),
+    click.option(
+        "--score", type=click.FloatRange(0, 1), help="Least class score of a detection (released: 0.05)."
+    ),
+)
+
+
+def model_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Weights, device, precision and every choice about detection and identity."""
+    for option in reversed(OPTIONS):
+        function = option(function)
+    return function
+
+
+def model_from(options: dict[str, Any]) -> Model:
+    """The network that the options describe; one line per notice on standard error."""
+    try:
+        from stmask_core.engine.demo_weights import weights_path
+        from stmask_core.engine.session import load_model
+    except ImportError as error:
+        raise MissingDependency(
+            f"Running the model needs {error.name}, which is not installed.",
+            "Install it: pip install 'stmask-annotator[model]'.",
+        ) from error
+    model = load_model(
+        weights_path(options["weights"]),
+        _names(options["categories"]),
+        options["device"],
+        options["precision"],
+    )
+    for notice in model.notices:
+        click.echo(f"note: {notice}", err=True)
+    return model
+
+
+def settings_from(options: dict[str, Any]) -> RunSettings:
+    """How clips are run under the options."""
+    from dataclasses import replace
+
+    from stmask_core.engine.clip import RunSettings
+    from stmask_core.model.postprocess import DetectionSettings
+    from stmask_core.tracking.association import PAPER, AssociationSettings
+
+    detection = DetectionSettings(suppression=options["nms"])
+    if options["score"] is not None:
+        detection = replace(detection, min_class_score=options["score"])
+    association = PAPER if options["association"] == "paper" else AssociationSettings()
+    return RunSettings(
+        detection=detection,
+        association=replace(association, retire_after=options["retire"]),
+        resize="letterbox" if options["letterbox"] else "squash",
+        batch=options["batch"],
+        temporal_fusion=options["tracker"] == "temporal",
+    )
+
+
+def _names(given: str | None) -> tuple[str, ...] | None:
+    """Category names of ids 1..K from an official list or a file."""
+    if given is None:
+        return None
+    from stmask_core.formats.category_lists import read_category_list
+
+    return tuple(category.name for category in sorted(read_category_list(given), key=lambda c: c.id))

@@ -1,0 +1,264 @@
+"""One video through the network: batches of frames, then frame by frame fusion and association.
+
+for result in track_clip(model, frames): ...
+
+The generator knows no document, no window and no callback; closing it cancels the work.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from stmask_core.engine.session import Model
+from stmask_core.errors import InferenceError
+from stmask_core.model.mask_assembly import assemble_masks
+from stmask_core.model.postprocess import DetectionSettings, detect, image_mask, in_picture
+from stmask_core.model.preprocess import network_input
+from stmask_core.model.stmask import FrameFeatures, RawOutput
+from stmask_core.structures.detections import Detections, Instances, instances
+from stmask_core.structures.evidence import FrameEvidence
+from stmask_core.structures.letterbox import FrameLayout, letterboxed, squashed
+from stmask_core.tracking.association import NEW, AssociationSettings
+from stmask_core.tracking.tracker import Step, Tracker, Tracks
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How a clip is run; the defaults are the released code's.
+
+    resize: "squash" to the network's input size, or "letterbox" keeping the aspect ratio. batch: frames at
+    once, None for what suits the device; it never changes results beyond rounding. temporal_fusion: off
+    runs the authors' plain frame-by-frame tracker. evidence: keep what was known, with masks.
+    """
+
+    detection: DetectionSettings = field(default_factory=DetectionSettings)
+    association: AssociationSettings = field(default_factory=AssociationSettings)
+    resize: Literal["squash", "letterbox"] = "squash"
+    batch: int | None = None
+    temporal_fusion: bool = True
+    evidence: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class FrameResult:
+    """One frame's answer. evidence: None when it was not asked for."""
+
+    frame: int
+    instances: Instances
+    evidence: FrameEvidence | None
+
+
+@dataclass(frozen=True, eq=False)
+class ClipState:
+    """All that the next frame depends on; enough to go on later, or elsewhere."""
+
+    tracks: Tracks | None
+    next_id: int
+    pyramid_map: torch.Tensor | None
+    tower: torch.Tensor | None
+
+
+class ClipTracker:
+    """The frame-by-frame part: temporal fusion, detection, association, and masks of the image."""
+
+    def __init__(self, model: Model, layout: FrameLayout, settings: RunSettings) -> None:
+        self._model, self._layout, self._settings = model, layout, settings
+        fuses = settings.temporal_fusion and model.config.temporal_fusion
+        self._tracker = Tracker(settings.association, propagates=fuses)
+        self._features: FrameFeatures | None = None
+
+    def snapshot(self) -> ClipState:
+        """The state behind the last frame."""
+        features = self._features
+        return ClipState(
+            self._tracker.tracks,
+            self._tracker.next_id,
+            None if features is None else features.pyramid_map,
+            None if features is None else features.tower,
+        )
+
+    def restore(self, state: ClipState) -> None:
+        """Go on from a snapshot."""
+        self._tracker.tracks, self._tracker.next_id = state.tracks, state.next_id
+        if state.pyramid_map is not None and state.tower is not None:
+            place = self._model.device
+            self._features = FrameFeatures(state.pyramid_map.to(place), state.tower.to(place))
+
+    @torch.inference_mode()
+    def step(self, frame: int, raw: RawOutput, row: int) -> FrameResult:
+        """The answer for frame ``row`` of a batch's raw outputs; frames must come in order."""
+        features = raw.frame_features(row)
+        self._carry(features, raw.prototypes[row])
+        found = detect(raw, row, self._settings.detection)
+        self._features = FrameFeatures(features.pyramid_map.clone(), features.tower.clone())
+        step = self._tracker.step(found)
+        shown = self._shown(step)
+        evidence = self._evidence(found, step, shown) if self._settings.evidence else None
+        return FrameResult(frame, shown, evidence)
+
+    def _carry(self, current: FrameFeatures, prototypes: torch.Tensor) -> None:
+        """Temporal fusion: tell the tracker where its tracks are now."""
+        tracks = self._tracker.tracks
+        if tracks is None or not self._tracker.propagates:
+            self._tracker.wait()
+            return
+        assert self._features is not None, "tracks come from an earlier frame"
+        place = self._model.device
+        boxes, coefficients = self._model.ready.carry(
+            self._features,
+            current,
+            torch.from_numpy(tracks.objects.boxes).to(place),
+            torch.from_numpy(tracks.objects.coefficients).to(place),
+        )
+        masks = assemble_masks(prototypes, coefficients, boxes)
+        self._tracker.carry(boxes.cpu().numpy(), coefficients.cpu().numpy(), masks.cpu().numpy())
+
+    def _shown(self, step: Step) -> Instances:
+        if step.after is None:
+            return instances((), (), (), np.zeros((0, 4)), (), (), self._layout.source)
+        rows = step.shown[in_picture(step.after.objects.boxes[step.shown], self._layout)]
+        tracks = step.after.take(rows)
+        return instances(
+            tracks.ids,
+            tracks.objects.classes,
+            tracks.objects.scores,
+            self._layout.boxes_to_image(tracks.objects.boxes),
+            tracks.ages,
+            [image_mask(soft, self._layout) for soft in tracks.objects.masks],
+            self._layout.source,
+        )
+
+    def _evidence(self, found: Detections, step: Step, shown: Instances) -> FrameEvidence:
+        before = step.before
+        count, known = len(found), 0 if before is None else len(before)
+        masks = self._masks(found)
+        empty = np.zeros((count, known), np.float32)
+        terms, decision = step.terms, step.decision
+        outcomes = np.full(count, NEW, np.uint8) if decision is None else decision.outcomes
+        return FrameEvidence(
+            boxes=self._layout.boxes_to_image(found.boxes) if count else np.zeros((0, 4), np.float32),
+            categories=found.classes,
+            scores=found.scores,
+            centerness=found.centerness,
+            outcomes=outcomes,
+            wanted=_ids_wanted(step, outcomes),
+            track_ids=_of(before, "ids"),
+            track_ages=_of(before, "ages"),
+            track_scores=np.zeros(0, np.float32) if before is None else before.objects.scores,
+            track_categories=np.zeros(0, np.int64) if before is None else before.objects.classes,
+            track_boxes=np.zeros((0, 4), np.float32)
+            if before is None
+            else self._layout.boxes_to_image(before.objects.boxes),
+            cosine=empty if terms is None else terms.cosine,
+            mask_iou=empty if terms is None else terms.mask_iou,
+            box_iou=empty if terms is None else terms.box_iou,
+            shown=shown.track_ids,
+            new_score=self._settings.association.new_score,
+            masks=masks,
+            track_masks=() if before is None else self._masks(before.objects),
+        )
+
+    def _masks(self, objects: Detections) -> tuple[Any, ...]:
+        return tuple(image_mask(soft, self._layout) for soft in objects.masks)
+
+
+class ClipRun:
+    """One pass over a clip that can be stopped behind any frame and gone on from there.
+
+    first: number of the first frame, for ranges. state: a snapshot to go on from.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        settings: RunSettings | None = None,
+        *,
+        first: int = 0,
+        state: ClipState | None = None,
+    ) -> None:
+        self._model, self._settings = model, settings or RunSettings()
+        self._first, self._state = first, state
+        self._tracker: ClipTracker | None = None
+
+    @property
+    def state(self) -> ClipState | None:
+        """The state behind the last frame that was answered; None before the first."""
+        return self._state if self._tracker is None else self._tracker.snapshot()
+
+    def results(self, frames: Iterable[Picture]) -> Iterator[FrameResult]:
+        """Results in order; see ``track_clip``."""
+        layout: FrameLayout | None = None
+        number = self._first
+        for pictures in _batches(frames, self._settings.batch or self._model.best_batch):
+            if layout is None or self._tracker is None:
+                layout = layout_of(self._model, pictures[0].shape[:2], self._settings)
+                self._tracker = ClipTracker(self._model, layout, self._settings)
+                if self._state is not None:
+                    self._tracker.restore(self._state)
+            raw = raw_outputs(self._model, pictures, layout)
+            for row in range(len(pictures)):
+                yield self._tracker.step(number, raw, row)
+                number += 1
+
+
+def track_clip(
+    model: Model, frames: Iterable[Picture], settings: RunSettings | None = None, *, first: int = 0
+) -> Iterator[FrameResult]:
+    """Results of a clip's frames in order. frames: (H, W, 3) uint8 RGB of one size, or an open video.
+
+    first: number of the first frame, for ranges. Raises InferenceError when the sizes change or the device
+    runs out of memory.
+    """
+    return ClipRun(model, settings, first=first).results(frames)
+
+
+def layout_of(model: Model, size: tuple[int, ...], settings: RunSettings) -> FrameLayout:
+    """How frames of (height, width) go into the network."""
+    fit = squashed if settings.resize == "squash" else letterboxed
+    return fit((int(size[0]), int(size[1])), model.config.input_size)
+
+
+@torch.inference_mode()
+def raw_outputs(model: Model, pictures: list[Picture], layout: FrameLayout) -> RawOutput:
+    """The network on a batch of frames."""
+    if any(picture.shape[:2] != layout.source for picture in pictures):
+        raise InferenceError("The frames of the clip differ in size.", "Run clips of one size.")
+    try:
+        return model.ready(network_input(pictures, layout).to(model.device))
+    except torch.cuda.OutOfMemoryError as error:
+        raise InferenceError("The device ran out of memory.", "Use a smaller --batch.") from error
+    except RuntimeError as error:
+        if "not enough memory" in str(error):
+            raise InferenceError("The machine ran out of memory.", "Use a smaller --batch.") from error
+        raise
+
+
+def _batches(frames: Iterable[Picture], size: int) -> Iterator[list[Picture]]:
+    source = iter(frames)
+    while batch := list(itertools.islice(source, size)):
+        yield batch
+
+
+def _of(tracks: Tracks | None, name: str) -> NDArray[np.int64]:
+    return np.zeros(0, np.int64) if tracks is None else getattr(tracks, name)
+
+
+def _ids_wanted(step: Step, outcomes: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Track id each detection went for; the newly given one for those that began a track."""
+    wanted = np.full(len(outcomes), -1, np.int64)
+    if step.before is not None and step.decision is not None:
+        old = step.decision.tracks >= 0
+        wanted[old] = step.before.ids[step.decision.tracks[old]]
+    born = np.flatnonzero(outcomes == NEW)
+    if len(born) and step.after is not None:
+        wanted[born] = step.born
+    return wanted

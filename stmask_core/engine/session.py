@@ -1,0 +1,147 @@
+"""A network ready to work on a device: what ``load_model`` and ``build_model`` return."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from stmask_core.engine.category_names import category_names
+from stmask_core.errors import CheckpointError, InferenceError
+from stmask_core.model.checkpoint import read_checkpoint, require_categories
+from stmask_core.model.config import CONFIGS, PRESETS, ModelConfig
+from stmask_core.model.inference import fastest_dtype, optimise_for_inference
+from stmask_core.model.stmask import STMask
+
+Precision = Literal["auto", "fp32", "bf16"]
+BATCH = {"cpu": 4, "cuda": 16}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network on its device. ``network`` has the released keys; ``ready`` is the copy that runs.
+
+    categories: names of ids 1..K. notices: what a user should hear of (guesses, dropped entries).
+    """
+
+    network: STMask
+    ready: STMask
+    categories: tuple[str, ...]
+    device: torch.device
+    precision: Literal["fp32", "bf16"]
+    name: str = ""
+    notices: tuple[str, ...] = ()
+    extra: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def config(self) -> ModelConfig:
+        """The network's configuration."""
+        return self.network.config
+
+    @property
+    def best_batch(self) -> int:
+        """Frames to run at once: more gain nothing on this kind of device."""
+        return BATCH.get(self.device.type, 4)
+
+
+def load_model(
+    path: str | Path,
+    categories: str | Sequence[str] | None = None,
+    device: str = "auto",
+    precision: Precision = "auto",
+) -> Model:
+    """Load the authors' ``.pth`` or our own ``.safetensors`` weights.
+
+    categories: the names of ids 1..K, or "ytvis2019", "ytvis2021", "ovis"; None takes the file's own, else
+    guesses with a notice. precision: "auto" takes bfloat16 where the device multiplies it natively. Raises
+    CheckpointError for files that are not plain tensors or fit no network, InferenceError for a device that
+    is not there.
+    """
+    place = _device(device)
+    checkpoint = read_checkpoint(path)
+    names, notices = _names(checkpoint.categories, checkpoint.dataset, categories, checkpoint.config)
+    if categories is None:
+        notices = (*checkpoint.notices, *notices)
+    title = checkpoint.name or Path(path).stem
+    network = checkpoint.network().to(place)
+    return replace(_model(network, names, place, precision, title, notices), extra=checkpoint.extra)
+
+
+def build_model(
+    name: str, num_classes: int | None = None, device: str = "cpu", precision: Precision = "fp32"
+) -> Model:
+    """A released architecture or preset with random weights; num_classes counts the background."""
+    known = {**CONFIGS, **PRESETS}
+    if name not in known:
+        raise CheckpointError(f"There is no configuration {name!r}.", f"Known: {', '.join(known)}.")
+    config = known[name] if num_classes is None else replace(known[name], num_classes=num_classes)
+    names = tuple(f"category {number}" for number in range(1, config.num_classes))
+    place = _device(device)
+    return _model(STMask(config).eval().to(place), names, place, precision, name, ())
+
+
+def model_of(
+    network: STMask, categories: Sequence[str], device: str = "cpu", precision: Precision = "fp32"
+) -> Model:
+    """A network in memory, for example one being trained, made ready to run."""
+    require_categories(network.config, categories, "the list given")
+    place = _device(device)
+    return _model(network.eval().to(place), tuple(categories), place, precision, "in memory", ())
+
+
+def _model(
+    network: STMask,
+    categories: tuple[str, ...],
+    device: torch.device,
+    precision: Precision,
+    name: str,
+    notices: tuple[str, ...],
+) -> Model:
+    dtype = (
+        fastest_dtype(device)
+        if precision == "auto"
+        else {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
+    )
+    return Model(
+        network=network,
+        ready=optimise_for_inference(network, dtype),
+        categories=categories,
+        device=device,
+        precision="bf16" if dtype == torch.bfloat16 else "fp32",
+        name=name,
+        notices=notices,
+    )
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InferenceError(f"There is no device called {name!r}.", "Use cpu, cuda or cuda:0.") from error
+    if device.type == "cuda" and not (device.index or 0) < torch.cuda.device_count():
+        raise InferenceError(f"This machine has no device {name}.", "Use --device cpu, or see stmask doctor.")
+    return device
+
+
+def _names(
+    own: tuple[str, ...] | None,
+    guessed: str | None,
+    given: str | Sequence[str] | None,
+    config: ModelConfig,
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(names, notices): the user's list, else the file's, else the guessed list, else numbers."""
+    if given is not None:
+        names = category_names(given) if isinstance(given, str) else tuple(given)
+        require_categories(config, names, given if isinstance(given, str) else "the list given")
+        return names, ()
+    if own is not None:
+        return own, ()
+    if guessed is not None:
+        return category_names(guessed), ()
+    numbered = tuple(f"category {number}" for number in range(1, config.num_classes))
+    return numbered, ("The weights do not name their categories: they are numbered.",)

@@ -1,0 +1,103 @@
+"""Every end-to-end golden: detections, identities, ages, masks and results of all six frames.
+
+Numbers are of the authors' code. Classes, counts, ids and ages are equal; boxes and scores to 2e-5; of each
+upsampled mask at most four pixels may differ (rounding at the threshold of 0.5).
+"""
+
+import numpy as np
+import pytest
+import torch
+
+from stmask_core.engine.clip import ClipTracker, RunSettings
+from stmask_core.engine.results import ClipTally
+from stmask_core.engine.session import Model
+from stmask_core.model.inference import optimise_for_inference
+from stmask_core.model.postprocess import DetectionSettings, detect, in_picture
+from stmask_core.structures.letterbox import FrameLayout
+from stmask_core.structures.masks import Mask
+from tests.golden.vectors import END_TO_END, golden_network, load, network_input, text
+
+CASES = sorted(END_TO_END, key=lambda stem: stem.replace("-fastnms", ""))
+TOLERANCE = 2e-5
+MOST_PIXELS = 4
+
+
+def model_of_golden(meta):
+    network = golden_network(meta["config"])
+    names = tuple(f"category {n}" for n in range(1, network.config.num_classes))
+    return Model(network, optimise_for_inference(network), names, torch.device("cpu"), "fp32")
+
+
+@pytest.mark.parametrize("name", CASES)
+@torch.inference_mode()
+def test_all_frames(name):
+    golden = load(name)
+    meta = text(golden, "meta_json")
+    suppression = "per_class" if meta["fast_nms"] else "cross_class"
+    settings = RunSettings(DetectionSettings(suppression=suppression))
+    model = model_of_golden(meta)
+    layout = FrameLayout(*(tuple(meta[f"{kind}_shape"][:2]) for kind in ("ori", "img", "pad")))
+    tracker, tally, different = ClipTracker(model, layout, settings), ClipTally(), 0
+    for start, stop in ((0, 1), (1, 3), (3, 6)):  # batches of one, two and three frames
+        raw = model.ready(torch.cat([network_input(golden, frame) for frame in range(start, stop)]))
+        for frame in range(start, stop):
+            compare_detections(golden, frame, detect(raw, frame - start, settings.detection))
+            result = tracker.step(frame, raw, frame - start)
+            compare_tracks(golden, frame, tracker.snapshot().tracks)
+            different += compare_shown(golden, frame, result.instances, layout)
+            tally.add(result)
+    compare_results(golden, tally)
+    print(f"{name}: {different} mask pixels differ")
+
+
+def compare_detections(golden, frame, found):
+    """Equal, best first; only where two scores are within the tolerance may the two change places."""
+    key = f"f{frame}/nms/"
+    boxes = golden[key + "box"].reshape(-1, 4)
+    classes = golden[key + "class"].reshape(-1)
+    apart = np.abs(found.boxes[:, None] - boxes[None]).max(2) + (found.classes[:, None] != classes[None])
+    order = apart.argmin(1)
+    assert np.array_equal(np.sort(order), np.arange(len(boxes))), frame
+    near(found.boxes, boxes[order])
+    near(found.scores, golden[key + "score"].reshape(-1)[order])
+    near(found.scores, golden[key + "score"])
+    near(found.centerness, golden[key + "centerness"].reshape(-1)[order])
+
+
+def compare_tracks(golden, frame, tracks):
+    key = f"f{frame}/tracks/"
+    assert np.array_equal(tracks.ages, golden[key + "tracked_mask"]), frame
+    assert np.array_equal(tracks.objects.classes, golden[key + "class"].reshape(-1)), frame
+    near(tracks.objects.boxes, golden[key + "box"])
+    near(tracks.objects.scores, golden[key + "score"])
+
+
+def compare_shown(golden, frame, shown, layout):
+    """Number of mask pixels that differ."""
+    key = f"f{frame}/out/"
+    listed = text(golden, "rle_json")[frame]
+    inside = in_picture(golden[key + "box"].reshape(-1, 4), layout)  # the others go when results are placed
+    near(shown.scores, golden[key + "score"].reshape(-1)[inside])
+    assert np.array_equal(shown.track_ids, golden[key + "box_ids"].reshape(-1)[inside]), frame
+    assert np.array_equal(shown.category_ids, golden[key + "class"].reshape(-1)[inside]), frame
+    assert np.array_equal(shown.boxes, golden[f"f{frame}/post/box"].reshape(-1, 4)), frame
+    different = [pixels_apart(ours, theirs) for ours, theirs in zip(shown.mask_list, listed, strict=True)]
+    assert max(different, default=0) <= MOST_PIXELS, (frame, different)
+    return sum(different)
+
+
+def compare_results(golden, tally):
+    """Track-level score and category, in the order of first appearance."""
+    expected = text(golden, "results_json")
+    assert len(list(tally)) == len(expected)
+    for (_, track), entry in zip(tally, expected, strict=True):
+        assert track.category == entry["category_id"]
+        assert abs(track.score - entry["score"]) <= TOLERANCE
+
+
+def pixels_apart(mask, rle):
+    return int((mask.bits() != Mask.from_coco(rle).bits()).sum())
+
+
+def near(ours, theirs):
+    assert np.abs(ours - theirs.reshape(ours.shape)).max(initial=0) <= TOLERANCE
