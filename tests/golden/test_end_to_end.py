@@ -30,7 +30,7 @@ def model_of_golden(meta):
 
 @pytest.mark.parametrize("name", CASES)
 @torch.inference_mode()
-def test_all_frames(name):
+def test_all_frames(name, record_property):
     golden = load(name)
     meta = text(golden, "meta_json")
     suppression = "per_class" if meta["fast_nms"] else "cross_class"
@@ -47,7 +47,7 @@ def test_all_frames(name):
             different += compare_shown(golden, frame, result.instances, layout)
             tally.add(result)
     compare_results(golden, tally)
-    print(f"{name}: {different} mask pixels differ")
+    record_property("mask pixels that differ", different)
 
 
 def compare_detections(golden, frame, found):

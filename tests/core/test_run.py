@@ -1,0 +1,185 @@
+"""``stmask run`` from the outside: projects, results, going on, bad input."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from stmask_core.cli import main
+from stmask_core.opencv import cv2
+from stmask_core.project import Project
+from stmask_core.structures.evidence import evidence_from_bytes
+from stmask_core.structures.masks import Mask
+from tests.core.numbered_clips import numbered, write_clip
+from tests.core.tiny_model import write_tiny_weights
+
+COUNT = 20
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    write_tiny_weights(path)
+    return path
+
+
+def run(capsys, *words):
+    """(exit status, standard output, standard error)."""
+    status = main(["run", *map(str, words)])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_a_video_becomes_a_project_and_results(tmp_path, weights, capsys):
+    clip = write_clip(tmp_path / "clip.mp4", COUNT, size=(160, 96))
+    out = tmp_path / "out"
+    status, text, _ = run(capsys, clip, "--weights", weights, "--out", out, "--precision", "fp32", "--json")
+    assert status == 0
+    summary = json.loads(text)
+    assert summary["videos"][0]["frames"] == COUNT
+    results = json.loads((out / "results.json").read_text())
+    with Project.open(out / "clip.stm", read_only=True) as project:
+        document = project.document
+        assert len(results) == len(document.tracks) == summary["videos"][0]["tracks"] > 0
+        (run_record,) = document.runs.values()
+        assert run_record.done == ((0, COUNT - 1),)
+        for entry, track in zip(results, sorted(document.tracks), strict=True):
+            assert len(entry["segmentations"]) == COUNT
+            shown = [frame for frame, rle in enumerate(entry["segmentations"]) if rle is not None]
+            kept = [
+                frame
+                for frame in document.annotations.frames(track)
+                if not document.annotation(track, frame).mask.is_empty
+            ]
+            assert shown == kept
+            first = document.annotation(track, shown[0])
+            assert Mask.from_coco(entry["segmentations"][shown[0]]) == first.mask
+            assert entry["category_id"] in (1, 2, 3)
+        evidence = evidence_from_bytes(document.evidence(run_record.id, 3))
+        assert len(evidence.scores) == len(evidence.masks)
+
+
+def test_finished_videos_are_left_alone(tmp_path, weights, capsys):
+    clip = write_clip(tmp_path / "clip.mp4", 6, size=(160, 96))
+    words = (clip, "--weights", weights, "--out", tmp_path / "out", "--json")
+    run(capsys, *words)
+    status, text, _ = run(capsys, *words)
+    assert status == 0
+    assert json.loads(text)["videos"][0]["already_done"]
+
+
+def test_a_killed_run_goes_on_and_ends_as_if_never_killed(tmp_path, weights, capsys):
+    clip = write_clip(tmp_path / "clip.mp4", 120, size=(160, 96))
+    words = [str(clip), "--weights", str(weights), "--precision", "fp32", "--batch", "1"]
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert run(capsys, *words, "--out", whole)[0] == 0
+    command = [sys.executable, "-m", "stmask_core.cli", "run", *words, "--out", str(cut)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    state = cut / ".clip.resume"
+    while process.poll() is None and not state.exists():
+        pass  # until the first chunk is on disk
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    status, _, errors = run(capsys, *words, "--out", cut)
+    assert status == 0, errors
+    assert not state.exists()
+    ours, theirs = (json.loads((folder / "results.json").read_text()) for folder in (cut, whole))
+    assert [entry["segmentations"] for entry in ours] == [entry["segmentations"] for entry in theirs]
+
+
+def test_only_some_frames(tmp_path, weights, capsys):
+    clip = write_clip(tmp_path / "clip.mp4", COUNT, size=(160, 96))
+    words = (clip, "--weights", weights, "--out", tmp_path / "out", "--frames", "5:9", "--json")
+    status, text, _ = run(capsys, *words)
+    assert status == 0
+    assert json.loads(text)["videos"][0]["frames"] == 4
+    for entry in json.loads((tmp_path / "out" / "results.json").read_text()):
+        frames = [frame for frame, rle in enumerate(entry["segmentations"]) if rle]
+        assert set(frames) <= {5, 6, 7, 8}
+
+
+def test_a_dataset_keeps_its_video_ids(tmp_path, weights, capsys):
+    root, listed = tmp_path / "data", []
+    for number, name in ((7, "first"), (3, "second")):
+        folder = root / "JPEGImages" / name
+        folder.mkdir(parents=True)
+        for n in range(4):
+            cv2.imwrite(str(folder / f"{n:05d}.jpg"), numbered(n, 160, 96)[..., ::-1])
+        listed.append({"id": number, "file_names": [f"{name}/{n:05d}.jpg" for n in range(4)]})
+    listing = root / "valid.json"
+    listing.write_text(json.dumps({"videos": listed}))
+    status, _, errors = run(
+        capsys, root, "--dataset", listing, "--weights", weights, "--out", tmp_path / "out"
+    )
+    assert status == 0, errors
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert {entry["video_id"] for entry in results} == {7, 3}
+
+
+def test_one_bad_video_does_not_stop_the_others(tmp_path, weights, capsys):
+    good = write_clip(tmp_path / "good.mp4", 4, size=(160, 96))
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"no video at all")
+    out = tmp_path / "out"
+    status, _, errors = run(capsys, bad, good, tmp_path / "missing.mp4", "--weights", weights, "--out", out)
+    assert status == 1
+    assert "bad.mp4" in errors
+    assert "missing.mp4" in errors
+    assert (out / "good.stm").exists()
+    assert not (out / "bad.stm").exists()
+    assert json.loads((out / "results.json").read_text())
+
+
+def test_the_overlay_is_as_long_as_the_video(tmp_path, weights, capsys):
+    clip = write_clip(tmp_path / "clip.mp4", 6, size=(160, 96))
+    out = tmp_path / "out"
+    assert run(capsys, clip, "--weights", weights, "--out", out, "--overlay")[0] == 0
+    from stmask_core.video.source import open_video
+
+    with open_video(out / "clip.mp4") as overlay, open_video(clip) as plain:
+        assert len(overlay) == len(plain)
+        assert np.abs(overlay.frame(3).astype(int) - plain.frame(3)).mean() > 1
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        ([], 2, "Say which videos"),
+        (["clip.mp4", "--frames", "9:3"], 2, "--frames"),
+        (["clip.mp4", "--weights", "nowhere.pth"], 1, "nowhere.pth"),
+        (["clip.mp4", "--weights", "text.pth"], 1, "text.pth"),
+        (["clip.mp4", "--categories", "ytvis2019"], 1, "3 categories"),
+        (["clip.mp4", "--device", "cuda:7"], 1, "cuda:7"),
+    ],
+)
+def test_wrong_use_is_one_line_and_changes_nothing(
+    tmp_path, weights, capsys, monkeypatch, words, status, message
+):
+    monkeypatch.chdir(tmp_path)
+    write_clip(tmp_path / "clip.mp4", 3, size=(160, 96))
+    (tmp_path / "text.pth").write_text("these are no weights")
+    given = words if "--weights" in words else [*words, "--weights", str(weights)]
+    code, _, errors = run(capsys, *given, "--out", tmp_path / "out")
+    assert code == status
+    assert message in errors
+    assert "Traceback" not in errors
+    assert not list((tmp_path / "out").glob("*")) if (tmp_path / "out").exists() else True
+
+
+def test_a_pickle_that_runs_code_is_refused(tmp_path, capsys):
+    clip = write_clip(tmp_path / "clip.mp4", 3, size=(160, 96))
+    import pickle
+
+    class Evil:
+        def __reduce__(self):
+            return os.system, (f"touch {tmp_path / 'owned'}",)
+
+    (tmp_path / "evil.pth").write_bytes(pickle.dumps({"a": Evil()}))
+    status, _, errors = run(capsys, clip, "--weights", tmp_path / "evil.pth", "--out", tmp_path / "out")
+    assert status == 1
+    assert "evil.pth" in errors
+    assert not (tmp_path / "owned").exists()
