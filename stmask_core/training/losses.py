@@ -67,23 +67,33 @@ class PairLoss(nn.Module):
 
     def forward(self, batch: PairBatch) -> Losses:
         """Run both frames of every pair and compare with what is true."""
+        options, fuses = self.options, self.network.config.temporal_fusion
         raw = self.network(batch.images)
         targets = match_batch(batch.truths, raw.anchors, raw.class_logits)
         negatives = mine_background(targets.labels, raw.class_logits)
         positives = Positives.of(raw, targets, batch.truths)
-        options = self.options
-        terms = {
-            "box": options.box * box_loss(positives),
-            "mask": options.mask * mask_loss(raw, positives, batch.truths, options),
-            "class": options.class_ * class_loss(raw.class_logits, targets, negatives, options),
-            "centerness": options.centerness * centerness_loss(raw.centerness, positives),
-            "track": options.track * track_loss(raw.embeddings, positives),
-        }
-        if self.network.config.temporal_fusion:
-            box, mask = carried_losses(self.network, raw, positives, batch, options)
-            terms["carried_box"] = options.carried_box * box
-            terms["carried_mask"] = options.carried_mask * mask
+        carried = carry_positives(self.network, raw, positives, batch, options) if fuses else ()
+        with torch.autocast(batch.images.device.type, enabled=False):
+            terms = {
+                "box": options.box * box_loss(positives),
+                "mask": options.mask * mask_loss(raw, positives, batch.truths, options),
+                "class": options.class_ * class_loss(raw.class_logits, targets, negatives, options),
+                "centerness": options.centerness * centerness_loss(raw.centerness, positives),
+                "track": options.track * track_loss(raw.embeddings, positives),
+            }
+            if fuses:
+                box, mask = carried_losses(carried, raw, positives, batch.truths, options)
+                unused = sum(
+                    (p.sum() * 0 for p in self.network.TemporalNet.parameters()), raw.anchors.sum() * 0
+                )
+                terms["carried_box"] = options.carried_box * box + unused  # a gradient even with none carried
+                terms["carried_mask"] = options.carried_mask * mask
         return Losses(terms=terms, targets=targets, negatives=negatives)
+
+
+def in_graph(module: nn.Module) -> Tensor:
+    """Zero, but with a gradient for every parameter: processes that train together need one each step."""
+    return torch.stack([parameter.sum() * 0 for parameter in module.parameters()]).sum()
 
 
 @dataclass(frozen=True)
@@ -226,13 +236,23 @@ def mask_entropy(
     return F.binary_cross_entropy(masks, wanted, reduction="none").sum((1, 2)), size
 
 
-def carried_losses(
-    network: STMask, raw: RawOutput, positives: Positives, batch: PairBatch, options: LossOptions
-) -> tuple[Tensor, Tensor]:
-    """Box and mask of objects of each pair's first frame, carried to the second (paper 3.2, Eq. 14).
+@dataclass(frozen=True)
+class Carried:
+    """m positives of a pair's first frame whose object is also in its second, as the network carries them."""
 
-    As released, the RoI is the predicted box, the box target is coded against the true box of the first
-    frame, and no gradient reaches boxes, coefficients and prototypes.
+    pair: int
+    chosen: Tensor  # (m,) rows of the positives
+    objects: Tensor  # (m,) rows of the second frame's truth
+    deltas: Tensor  # (m, 4) predicted motion of the box
+    coefficient_deltas: Tensor  # (m, P)
+
+
+def carry_positives(
+    network: STMask, raw: RawOutput, positives: Positives, batch: PairBatch, options: LossOptions
+) -> tuple[Carried, ...]:
+    """Temporal fusion on the positives of every pair that has any in both frames.
+
+    The RoI is the predicted box, which gets no gradient from here (released code).
     """
     fused = fusion_map(
         raw.correlation_map[0::2],
@@ -241,32 +261,46 @@ def carried_losses(
         raw.tower_features[1::2],
         network.config.correlation_patch,
     )
-    box_total = mask_total = fused.sum() * 0
-    for parameter in network.TemporalNet.parameters():  # keeps them in the graph when no object is in both
-        box_total = box_total + parameter.sum() * 0
+    out = []
     for pair in range(batch.pairs):
-        first, second = 2 * pair, 2 * pair + 1
-        truth = batch.truths[second]
-        if not len(truth.ids):
+        chosen = positives.of_frame(2 * pair)
+        found = positives.ids[chosen][:, None] == batch.truths[2 * pair + 1].ids[None]  # (m, n)
+        if not found.any():
             continue
-        chosen = positives.of_frame(first)
-        found = positives.ids[chosen][:, None] == truth.ids[None]  # (m, n)
-        chosen, objects = chosen[found.any(1)], found[found.any(1)].long().argmax(1)
+        both = found.any(1)
+        chosen, objects = chosen[both], found[both].long().argmax(1)
         if options.most_carried and len(chosen) > options.most_carried:
             kept = torch.randperm(len(chosen), device=chosen.device)[: options.most_carried]
             chosen, objects = chosen[kept], objects[kept]
-        if not len(chosen):
-            continue
         rois = sanitise_rois(positives.boxes[chosen].detach(), fused.shape[2], fused.shape[3])
         deltas, coefficient_deltas = network.TemporalNet(roi_align(fused[pair], rois))
-        true_boxes = truth.boxes[objects]
-        wanted = encode_boxes(true_boxes, center_form(positives.true_boxes[chosen]))
-        box_total = box_total + F.smooth_l1_loss(deltas.float(), wanted, reduction="none").sum(1).mean()
-        coefficients = positives.coefficients[chosen].detach()
-        masks = assemble_masks(
-            raw.prototypes[second].detach(), coefficients + coefficient_deltas.float(), true_boxes
-        )
-        losses, size = mask_entropy(masks, truth.masks, objects, options)
+        out.append(Carried(pair, chosen, objects, deltas.float(), coefficient_deltas.float()))
+    return tuple(out)
+
+
+def carried_losses(
+    carried: tuple[Carried, ...],
+    raw: RawOutput,
+    positives: Positives,
+    truths: tuple[FrameTruth, ...],
+    options: LossOptions,
+) -> tuple[Tensor, Tensor]:
+    """Box and mask of objects of each pair's first frame, carried to the second (paper 3.2, Eq. 14).
+
+    As released, the box target is coded against the true box of the first frame although the prediction
+    starts from the predicted one, and no gradient reaches coefficients and prototypes.
+    """
+    box_total = mask_total = raw.anchors.sum() * 0
+    for some in carried:
+        truth = truths[2 * some.pair + 1]
+        true_boxes = truth.boxes[some.objects]
+        wanted = encode_boxes(true_boxes, center_form(positives.true_boxes[some.chosen]))
+        box_total = box_total + F.smooth_l1_loss(some.deltas, wanted, reduction="none").sum(1).mean()
+        coefficients = positives.coefficients[some.chosen].detach() + some.coefficient_deltas
+        prototypes = raw.prototypes[2 * some.pair + 1].detach()
+        masks = assemble_masks(prototypes, coefficients, true_boxes)
+        losses, size = mask_entropy(masks, truth.masks, some.objects, options)
         area = (true_boxes[:, 2:] - true_boxes[:, :2]).prod(1) * size[0] * size[1]
         mask_total = mask_total + (losses / area).mean()
-    return box_total / batch.pairs, mask_total / batch.pairs
+    pairs = len(truths) // 2
+    return box_total / pairs, mask_total / pairs
