@@ -83,10 +83,7 @@ class PairLoss(nn.Module):
             }
             if fuses:
                 box, mask = carried_losses(carried, raw, positives, batch.truths, options)
-                unused = sum(
-                    (p.sum() * 0 for p in self.network.TemporalNet.parameters()), raw.anchors.sum() * 0
-                )
-                terms["carried_box"] = options.carried_box * box + unused  # a gradient even with none carried
+                terms["carried_box"] = options.carried_box * box + in_graph(self.network.TemporalNet)
                 terms["carried_mask"] = options.carried_mask * mask
         return Losses(terms=terms, targets=targets, negatives=negatives)
 
