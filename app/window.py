@@ -10,9 +10,12 @@ from app.actions import Actions
 from app.document_bridge import DocumentBridge
 from app.errors import UncaughtErrors
 from app.flows.edit_flow import EditFlow
+from app.flows.exchange_flow import ExchangeFlow
 from app.flows.identity_flow import IdentityFlow
 from app.flows.navigation import Navigation
 from app.flows.open_flow import OpenFlow
+from app.flows.review_flow import ReviewFlow
+from app.flows.run_flow import RunFlow
 from app.jobs.lane import JobLane
 from app.main_window import MainWindow
 from app.playback.frame_loader import FrameLoader
@@ -39,6 +42,9 @@ class Window:
     identity_flow: IdentityFlow
     navigation: Navigation
     open_flow: OpenFlow
+    exchange_flow: ExchangeFlow
+    review_flow: ReviewFlow
+    run_flow: RunFlow
     file_lane: JobLane
     model_lane: JobLane
     uncaught: UncaughtErrors

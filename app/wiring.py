@@ -14,9 +14,12 @@ from app.canvas.canvas_view import CanvasView
 from app.document_bridge import DocumentBridge
 from app.errors import UncaughtErrors
 from app.flows.edit_flow import EditFlow
+from app.flows.exchange_flow import ExchangeFlow
 from app.flows.identity_flow import IdentityFlow
 from app.flows.navigation import Navigation
 from app.flows.open_flow import OpenFlow
+from app.flows.review_flow import ReviewFlow
+from app.flows.run_flow import RunFlow
 from app.icons import apply_icons
 from app.jobs.lane import JobLane
 from app.main_window import MainWindow
@@ -56,6 +59,7 @@ def build_window(application: QApplication, store: QSettings | None = None) -> W
     main = MainWindow(actions, canvas, timeline, {"tracks": tracks}, settings.store)
     feed = ViewFeed(view_state, bridge, loader, canvas, timeline, tracks)
     file_lane, model_lane = JobLane("files"), JobLane("model")
+    open_flow = OpenFlow(view_state, bridge, loader, player, settings, file_lane, main)
     window = Window(
         application=application,
         main=main,
@@ -69,7 +73,10 @@ def build_window(application: QApplication, store: QSettings | None = None) -> W
         edit_flow=EditFlow(view_state, bridge, canvas, feed, file_lane),
         identity_flow=IdentityFlow(view_state, bridge, main),
         navigation=Navigation(view_state, bridge),
-        open_flow=OpenFlow(view_state, bridge, loader, player, settings, file_lane, main),
+        open_flow=open_flow,
+        exchange_flow=ExchangeFlow(view_state, bridge, open_flow, file_lane, main),
+        review_flow=ReviewFlow(view_state, bridge, main),
+        run_flow=RunFlow(view_state, bridge, model_lane, main),
         file_lane=file_lane,
         model_lane=model_lane,
         uncaught=UncaughtErrors(),
