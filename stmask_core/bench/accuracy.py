@@ -22,8 +22,11 @@ from numpy.typing import NDArray
 from stmask_core.cli import print_json
 from stmask_core.cli.progress import with_progress
 from stmask_core.engine.clip import RunSettings, track_clip
+from stmask_core.engine.results import ClipTally
 from stmask_core.engine.session import Model, load_model
 from stmask_core.errors import FormatError
+from stmask_core.evaluation.clips import Clip, ScoredTrack
+from stmask_core.evaluation.evaluate import Evaluation, evaluate_ytvis
 from stmask_core.formats.exchange import plain_name
 from stmask_core.structures.detections import Instances
 from stmask_core.structures.masks import Mask, iou
@@ -45,6 +48,10 @@ class Object:
     occlusion: tuple[float, ...]  # 0 where the annotations do not say
     blur: tuple[float, ...]  # pixels
 
+    def present(self) -> dict[int, Mask]:
+        """Its masks by frame, where there is any."""
+        return {f: mask for f, mask in enumerate(self.masks) if mask is not None and not mask.is_empty}
+
 
 @dataclass
 class Counts:
@@ -54,10 +61,10 @@ class Counts:
     seconds: float = 0.0
     shown: int = 0
     wrong: int = 0  # shown masks that meet no object
-    switches: int = 0
+    changes: int = 0
     asked: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
-    results: list[dict[str, Any]] = field(default_factory=list)
+    clips: list[Clip] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -65,11 +72,16 @@ class Measurement:
     """One setting over all clips."""
 
     temporal_fusion: bool
+    AP: float  # YouTube-VIS mask AP, 0 to 1
+    AP50: float
+    HOTA: float
+    IDF1: float
+    switches_per_100_frames: float  # TrackEval's identity switches
     frames: int
     frames_per_second: float
     recall: dict[str, float]  # by condition, at mask IoU 0.5
     objects: dict[str, int]  # how many were asked for
-    switches_per_100_frames: float
+    changes_per_100_frames: float  # an object that is found is found by another track than last time
     shown_per_frame: float
     wrong_per_frame: float
 
@@ -86,18 +98,12 @@ class Measurement:
 @click.option("--clips", default=0, help="The first so many; 0 = all.")
 @click.option("--any-category", is_flag=True, help="Ignore categories.")
 @click.option("--min-score", default=0.0, show_default=True, help="Masks below it are not counted as shown.")
-@click.option(
-    "--results", type=click.Path(path_type=Path), help="Write YouTube-VIS results (with fusion) here."
-)
 @click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
 def command(
     weights: Path, annotations: Path, media: Path, clips: int, any_category: bool, min_score: float,
-    results: Path | None, as_json: bool,
+    as_json: bool,
 ) -> None:  # fmt: skip
-    """Recall, identity switches and speed of weights on annotated video, with and without temporal fusion.
-
-    For AP and HOTA give the file of --results to `stmask evaluate`.
-    """
+    """AP, HOTA, recall and speed of weights on annotated video, with and without temporal fusion."""
     model = load_model(weights, device="cpu")
     content = json.loads(annotations.read_text(encoding="utf-8"))
     videos = content["videos"][: clips or None]
@@ -108,12 +114,9 @@ def command(
         counts = Counts()
         for video in with_progress(videos, label="with fusion" if fusion else "without", unit="clips"):
             measure_clip(model, video, media, objects[video["id"]], labels, counts, fusion, min_score)
-        measured.append(summary(counts, fusion))
-        if results is not None and fusion:
-            from stmask_core.formats.atomic import atomic_write
-
-            with atomic_write(results) as file:
-                json.dump(counts.results, file)
+        names = {entry["id"]: entry["name"] for entry in content["categories"]}
+        evaluation = evaluate_ytvis(counts.clips, names, ignore_categories=any_category)
+        measured.append(summary(counts, fusion, evaluation))
     if as_json:
         print_json([asdict(entry) for entry in measured])
     else:
@@ -161,20 +164,26 @@ def measure_clip(
     counts: Counts, fusion: bool, min_score: float,
 ) -> None:  # fmt: skip
     """Run one clip and add what came out."""
-    tracks: dict[int, dict[int, tuple[float, int, Mask]]] = defaultdict(dict)
+    said: dict[int, dict[int, Mask]] = defaultdict(dict)
+    tally = ClipTally()
     followed: dict[int, int] = {}  # object -> track that showed it last
     started = time.perf_counter()
     with frames_of(video, media) as frames:
         for result in track_clip(model, frames, RunSettings(temporal_fusion=fusion, evidence=False)):
             counts.seconds += time.perf_counter() - started
+            tally.add(result)
             shown = result.instances
             for row, track in enumerate(shown.track_ids.tolist()):
-                label = int(shown.category_ids[row])
-                tracks[track][result.frame] = (float(shown.scores[row]), label, shown.mask(row))
+                if not shown.mask(row).is_empty:
+                    said[track][result.frame] = shown.mask(row)
             compare(shown, objects, result.frame, labels, counts, followed, min_score)
             started = time.perf_counter()
-    for observations in tracks.values():
-        counts.results.append(result_entry(video, observations, labels))
+    truth = tuple(ScoredTrack(entry.id, entry.category_id, entry.present()) for entry in objects)
+    predicted = tuple(
+        ScoredTrack(track, labels[entry.category] if labels else entry.category, said[track], entry.score)
+        for track, entry in tally
+    )
+    counts.clips.append(Clip(video["id"], str(video["id"]), len(video["file_names"]), truth, predicted))
 
 
 def compare(
@@ -203,7 +212,7 @@ def compare(
         if seen and best is not None:
             met.add(best)
             track = int(shown.track_ids[best])
-            counts.switches += followed.get(entry.id, track) != track
+            counts.changes += followed.get(entry.id, track) != track
             followed[entry.id] = track
     counts.wrong += len(set(rows) - met)
 
@@ -215,33 +224,23 @@ def conditions(occlusion: float, blur: float) -> list[str]:
     return [name for name, met in zip(CONDITIONS, meets, strict=True) if met]
 
 
-def result_entry(
-    video: dict[str, Any], observations: dict[int, tuple[float, int, Mask]], labels: dict[int, int] | None
-) -> dict[str, Any]:
-    """One track as YouTube-VIS results have it: mean score, most frequent label (spec section 12)."""
-    votes = Counter(label for _, label, _ in observations.values())
-    label = min(votes, key=lambda name: (-votes[name], name))
-    segmentations: list[Any] = [None] * len(video["file_names"])
-    for frame, (_, _, mask) in observations.items():
-        segmentations[frame] = mask.to_coco()
-    return {
-        "video_id": video["id"],
-        "score": float(np.mean([score for score, _, _ in observations.values()])),
-        "category_id": label if labels is None else labels[label],
-        "segmentations": segmentations,
-    }
-
-
-def summary(counts: Counts, fusion: bool) -> Measurement:
+def summary(counts: Counts, fusion: bool, evaluation: Evaluation) -> Measurement:
     """Rates of the sums."""
     frames = max(1, counts.frames)
+    tracking = evaluation.tracking
+    assert tracking is not None, "asked for"
     return Measurement(
         temporal_fusion=fusion,
+        AP=round(evaluation.precision.AP or 0.0, 4),
+        AP50=round(evaluation.precision.AP50 or 0.0, 4),
+        HOTA=round(tracking.HOTA or 0.0, 4),
+        IDF1=round(tracking.IDF1 or 0.0, 4),
+        switches_per_100_frames=round(100 * tracking.id_switches / frames, 3),
         frames=counts.frames,
         frames_per_second=round(counts.frames / max(counts.seconds, 1e-9), 2),
         recall={name: round(counts.found[name] / n, 4) for name, n in counts.asked.items()},
         objects=dict(counts.asked),
-        switches_per_100_frames=round(100 * counts.switches / frames, 3),
+        changes_per_100_frames=round(100 * counts.changes / frames, 3),
         shown_per_frame=round(counts.shown / frames, 3),
         wrong_per_frame=round(counts.wrong / frames, 3),
     )

@@ -111,15 +111,17 @@ def first_network(recipe: Recipe) -> STMask:
 
 
 def evaluation_of(recipe: Recipe, device: str) -> Evaluate | None:
-    """How the run judges its network: minus the loss on pairs of the validation set."""
+    """How the run judges its network on the validation set: by the loss of pairs, or by AP of whole clips."""
     from stmask_core.cli.training_sets import read_training_set
-    from stmask_core.training.judging import held_out_loss
+    from stmask_core.training.judging import held_out_ap, held_out_loss
 
     if recipe.validation is None:
         return None
     held_out = read_training_set(recipe.validation, recipe.categories)
     if recipe.validation_clips:
         held_out = replace(held_out, clips=held_out.clips[: recipe.validation_clips])
+    if recipe.judge == "ap":
+        return held_out_ap(held_out, recipe.categories, device)
     return held_out_loss(held_out, recipe, device)
 
 

@@ -89,6 +89,7 @@ class Recipe:
     categories: tuple[str, ...]  # names of ids 1..K; a single name of a list ("ytvis2019") is looked up
     validation: DataSource | None = None
     validation_clips: int = 0  # the first so many of the validation set; 0 = all
+    judge: Literal["loss", "ap"] = "loss"  # what makes weights the best: held-out loss, or AP of whole clips
     seed: int = 0
     network: NetworkChoice = NetworkChoice()
     input: Input = Input()

@@ -143,6 +143,19 @@ def test_held_out_loss_chooses_the_best(world, tmp_path):
     assert stored["evaluation"] == pytest.approx(best["evaluation"])
 
 
+def test_whole_clips_can_be_judged(world, tmp_path):
+    validation = (
+        f'[validation]\nannotations = "{world / "instances.json"}"\nimages = "{world / "JPEGImages"}"'
+    )
+    schedule = "steps = 1\npairs = 1\nsave_every = 9\ncheck_every = 1"
+    path = write_recipe(tmp_path, world, schedule=schedule, more=validation)
+    path.write_text('judge = "ap"\nvalidation_clips = 2\n' + path.read_text())
+    assert main(["train", str(path)]) == 0
+    (entry,) = log_of(tmp_path / "run")
+    assert list(entry["evaluation"]) == ["AP", "AP50"]
+    assert 0 <= entry["evaluation"]["AP"] <= entry["evaluation"]["AP50"] <= 1
+
+
 def test_another_network_cannot_resume(world, tmp_path, undisturbed):
     path = write_recipe(tmp_path, world, schedule=SHORT)
     path.write_text(path.read_text().replace("head_channels = 32", "head_channels = 16"))
