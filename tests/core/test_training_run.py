@@ -19,7 +19,7 @@ from stmask_core.model.checkpoint import read_checkpoint
 from stmask_core.model.mask_assembly import assemble_masks
 from stmask_core.training.recipe import read_recipe
 from stmask_core.training.run import LAST, STATE, Processes
-from tests.core.training_world import CATEGORIES, draw_world, recipe_text
+from tests.core.training_world import CATEGORIES, draw_world, recipe_text, validation_text
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -129,11 +129,10 @@ def test_accumulation_is_a_larger_batch_in_halves(world, tmp_path):
 
 
 def test_held_out_loss_chooses_the_best(world, tmp_path):
-    validation = (
-        f'[validation]\nannotations = "{world / "instances.json"}"\nimages = "{world / "JPEGImages"}"'
-    )
     schedule = "steps = 4\npairs = 2\nsave_every = 9\ncheck_every = 2"
-    path = write_recipe(tmp_path, world, schedule=schedule, more=validation, optimiser='precision = "bf16"')
+    path = write_recipe(
+        tmp_path, world, schedule=schedule, more=validation_text(world), optimiser='precision = "bf16"'
+    )
     assert main(["train", str(path)]) == 0
     judged = [entry for entry in log_of(tmp_path / "run") if entry["evaluation"]]
     assert [entry["step"] for entry in judged] == [2, 4]
@@ -144,11 +143,8 @@ def test_held_out_loss_chooses_the_best(world, tmp_path):
 
 
 def test_whole_clips_can_be_judged(world, tmp_path):
-    validation = (
-        f'[validation]\nannotations = "{world / "instances.json"}"\nimages = "{world / "JPEGImages"}"'
-    )
     schedule = "steps = 1\npairs = 1\nsave_every = 9\ncheck_every = 1"
-    path = write_recipe(tmp_path, world, schedule=schedule, more=validation)
+    path = write_recipe(tmp_path, world, schedule=schedule, more=validation_text(world))
     path.write_text('judge = "ap"\nvalidation_clips = 2\n' + path.read_text())
     assert main(["train", str(path)]) == 0
     (entry,) = log_of(tmp_path / "run")

@@ -59,3 +59,9 @@ warm_up = 5
 {schedule}
 {more}
 """
+
+
+def validation_text(world: Path) -> str:
+    """The section that judges on the same world."""
+    annotations, images = ((world / name).as_posix() for name in ("instances.json", "JPEGImages"))
+    return f'[validation]\nannotations = "{annotations}"\nimages = "{images}"'
