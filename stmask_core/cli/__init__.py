@@ -19,6 +19,7 @@ VERBS: dict[str, str] = {
     "demo": "the main job on the sample clip in the box",
     "export": "write a project's annotations as YouTube-VIS, COCO, DAVIS, MOTS, CSV or video",
     "import": "bring annotations of other tools into a project",
+    "evaluate": "AP, HOTA, IDF1 and identity switches of predictions, given the truth",
     "validate": "what an exporter or a reviewer should know about a project",
     "synth": "draw annotated synthetic video with exact truth",
     "weights": "list the released checkpoints, or say what a weights file is",

@@ -98,7 +98,7 @@ def read_ytvis_results(
     tracks: dict[int, list[ExchangeTrack]] = {id_: [] for id_ in videos}
     warnings: list[str] = []
     number = 0
-    for place, fields in _results(path):
+    for place, fields in result_entries(path):
         video_id = as_int(fields.get("video_id"), f"{place}.video_id")
         segmentations = as_list(fields.get("segmentations"), f"{place}.segmentations")
         if dataset is None:
@@ -133,7 +133,7 @@ def read_ytvis_results(
     return Exchange(tuple(known.values()), made, warnings=tuple(warnings))
 
 
-def _results(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def result_entries(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """(place, fields) of every result."""
     for key, index, value in stream_json(_text_of(path), path.name):
         if key:
