@@ -68,9 +68,8 @@ def _print_table(evaluation: Evaluation) -> None:
     tracking = evaluation.tracking
     if tracking is None:
         return
-    fractions = (("HOTA", tracking.HOTA), ("DetA", tracking.DetA), ("AssA", tracking.AssA))
-    fractions = (*fractions, ("IDF1", tracking.IDF1), ("MOTA", tracking.MOTA))
-    click.echo("  ".join(f"{name} {_number(value).strip()}" for name, value in fractions))
+    names = ("HOTA", "DetA", "AssA", "IDF1", "MOTA")
+    click.echo("  ".join(f"{name} {_number(getattr(tracking, name)).strip()}" for name in names))
     click.echo(
         f"{tracking.id_switches} identity switches, {tracking.fragmentations} fragmentations,"
         f" {tracking.true_positives} masks right, {tracking.false_positives} wrong,"

@@ -31,14 +31,10 @@ class Evaluation:
     def as_json(self) -> dict[str, Any]:
         """The shape of ``stmask evaluate --json``; None where undefined."""
         often = Counter(self.categories.values())
-        per_category = {
-            (name if often[name] == 1 else f"{name} ({id_})"): {
-                "id": id_,
-                **asdict(self.per_category[id_]),
-                **self._tracking_of(id_),
-            }
-            for id_, name in self.categories.items()
-        }
+        per_category = {}
+        for id_, name in self.categories.items():
+            key = name if often[name] == 1 else f"{name} ({id_})"
+            per_category[key] = {"id": id_, **asdict(self.per_category[id_]), **self._tracking_of(id_)}
         tracking = None if self.tracking is None else asdict(self.tracking)
         return {**asdict(self.precision), "per_category": per_category, "tracking": tracking}
 

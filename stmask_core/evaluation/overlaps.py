@@ -47,21 +47,16 @@ def frame_overlaps(clip: Clip, *, across_categories: bool = False) -> list[Frame
     found = []
     for frame in range(clip.length):
         rows = [np.array(side[frame], np.int64) for side in (truth, predicted)]
-        masks = [
-            [clip.truth[r].masks[frame] for r in rows[0]],
-            [clip.predicted[r].masks[frame] for r in rows[1]],
-        ]
-        areas = [
-            np.array([clip.truth[r].areas[frame] for r in rows[0]], np.int64),
-            np.array([clip.predicted[r].areas[frame] for r in rows[1]], np.int64),
-        ]
+        sides = ((clip.truth, rows[0]), (clip.predicted, rows[1]))
+        masks = [[tracks[row].masks[frame] for row in chosen] for tracks, chosen in sides]
+        areas = [np.array([tracks[row].areas[frame] for row in chosen], np.int64) for tracks, chosen in sides]
         sizes = [np.array([(m.height, m.width) for m in side], np.int64).reshape(-1, 2) for side in masks]
         same_size = (sizes[0][:, None] == sizes[1][None]).all(2)
         wanted = same_size
         if not across_categories:
             wanted = wanted & (kinds[0][rows[0]][:, None] == kinds[1][rows[1]][None])
         common = common_pixels(masks[0], masks[1], wanted)
-        found.append(FrameOverlap(frame, *rows, *areas, common, same_size))
+        found.append(FrameOverlap(frame, rows[0], rows[1], areas[0], areas[1], common, same_size))
     return found
 
 

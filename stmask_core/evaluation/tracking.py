@@ -104,7 +104,7 @@ def trackeval_sequence(
 
 
 def clear_counts(clip: Clip, frames: Sequence[FrameOverlap]) -> dict[str, int]:
-    """TrackEval's CLEAR counts over all categories at once: what the matches frame by frame must add up to."""
+    """TrackEval's CLEAR counts over all categories at once: what matches frame by frame add up to."""
     result = _metrics()["clear"].eval_sequence(trackeval_sequence(clip, frames))
     return {name: int(result[name]) for name in ("CLR_TP", "CLR_FP", "CLR_FN", "IDSW", "Frag")}
 
