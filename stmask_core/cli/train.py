@@ -103,7 +103,8 @@ def first_network(recipe: Recipe) -> STMask:
             state = from_imagenet(read_state(choice.imagenet).tensors, MEAN.tolist(), STD.tolist())
             network.backbone.load_state_dict(state)
         except (ValueError, RuntimeError) as error:
-            raise StmaskError(f"{choice.imagenet.name} does not fit the backbone.", str(error)) from error
+            reason = str(error).splitlines()[0].rstrip(".:")
+            raise StmaskError(f"{choice.imagenet.name} does not fit the backbone: {reason}.") from error
     if choice.start_from is not None:
         taken = initialise_from(network, choice.start_from)
         click.echo(f"{len(taken.taken)} entries taken from {choice.start_from.name}.", err=True)

@@ -177,7 +177,12 @@ def normalised(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
     """(H, W, 3) RGB; VideoError when the file is absent or no picture."""
-    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    try:
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        hint = "Is `images` the folder of the frames?"
+        raise VideoError(f"Cannot read {path}: {error.strerror or error}.", hint) from error
+    pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
     if pixels is None:
-        raise VideoError(f"Cannot read the picture {path}.", "Is `images` the folder of the frames?")
+        raise VideoError(f"{path} is no picture, or is damaged.")
     return np.ascontiguousarray(np.asarray(pixels, np.uint8)[..., ::-1])

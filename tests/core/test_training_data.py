@@ -170,3 +170,7 @@ def test_neutral_look_changes_nothing_and_brightness_does():
 def test_a_missing_picture_is_named(tmp_path):
     with pytest.raises(VideoError, match="gone"):
         read_picture(tmp_path / "gone.jpg")
+    for content in (b"", b"no picture"):
+        (tmp_path / "bad.jpg").write_bytes(content)
+        with pytest.raises(VideoError, match="no picture"):
+            read_picture(tmp_path / "bad.jpg")
