@@ -12,13 +12,18 @@ from PySide6.QtWidgets import QApplication
 from app.wiring import Window, build_window
 
 
+def application() -> QApplication:
+    """The one application object of this process."""
+    found = QApplication.instance() or QApplication([sys.argv[0]])
+    assert isinstance(found, QApplication)
+    found.setApplicationName("STMask Annotator")
+    found.setOrganizationName("stmask")
+    return found
+
+
 def start(arguments: Sequence[str], settings: QSettings | None = None) -> Window:
     """Build the window, show it, and open what was asked for. The caller runs the event loop."""
-    application = QApplication.instance() or QApplication([sys.argv[0]])
-    assert isinstance(application, QApplication)
-    application.setApplicationName("STMask Annotator")
-    application.setOrganizationName("stmask")
-    window = build_window(application, settings)
+    window = build_window(application(), settings)
     window.main.show()
     if arguments:
         QTimer.singleShot(

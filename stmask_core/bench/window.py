@@ -33,13 +33,13 @@ def command(repeats: int, as_json: bool) -> None:
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform in ("win32", "darwin")
     ):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    from PySide6.QtWidgets import QApplication
+    from app.run import application
 
-    application = QApplication.instance() or QApplication(["bench"])
+    kept = application()
     result: dict[str, Any] = {"overlay": {name: overlay(*size, repeats) for name, size in SIZES.items()}}
     result["timeline"] = timeline(500, 100_000, repeats)
     result["start"] = start_times(3)
-    del application
+    del kept
     if as_json:
         print_json(result)
         return

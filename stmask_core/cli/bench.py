@@ -11,6 +11,7 @@ WHAT: dict[str, str] = {
     "model": "stmask_core.bench.model",
     "train": "stmask_core.bench.train",
     "accuracy": "stmask_core.bench.accuracy",
+    "precision": "stmask_core.bench.precision",
     "formats": "stmask_core.bench.formats",
     "document": "stmask_core.bench.document",
     "window": "stmask_core.bench.window",
