@@ -1,0 +1,1 @@
+"""Why did it fail: diagnostics, events worst first, comparison with the truth. Numbers, no widgets."""

@@ -302,7 +302,9 @@ class Walk:
                 document.remove_row(*key)
                 del wanted["annotations", key]
         elif what == 6:
-            note = ReviewNote(document.new_id("notes"), 1, draw.randrange(FRAMES), comments=(Comment("", "x"),))
+            note = ReviewNote(
+                document.new_id("notes"), 1, draw.randrange(FRAMES), comments=(Comment("", "x"),)
+            )
             self._put(wanted, "notes", note)
         elif what == 7:
             state = FrameState(1, draw.randrange(FRAMES), draw.random() < 0.5)

@@ -321,7 +321,9 @@ def test_rescue_of_a_sound_file_loses_nothing_but_history(project, tmp_path):
 
 def test_rescue_says_what_was_lost(project, tmp_path):
     with sqlite3.connect(project) as connection:
-        connection.execute("UPDATE bodies SET data = x'00' WHERE id IN (SELECT body FROM annotations LIMIT 2)")
+        connection.execute(
+            "UPDATE bodies SET data = x'00' WHERE id IN (SELECT body FROM annotations LIMIT 2)"
+        )
         connection.execute("DELETE FROM tracks WHERE id = 3")
     connection.close()
     report = rescue(project, tmp_path / "rescued.stm")
@@ -349,9 +351,7 @@ def test_a_rollback_journal_works_as_well(tmp_path):
 
 
 def test_network_shares_are_recognised_by_their_mount():
-    mounts = (
-        "/dev/sda1 / ext4 rw 0 0\nserver:/export /mnt/our\\040share nfs4 rw 0 0\n//nas/x /mnt/nas cifs rw 0 0\n"
-    )
+    mounts = "/dev/sda1 / ext4 rw 0 0\nserver:/export /mnt/our\\040share nfs4 rw 0 0\n//nas/x /mnt/nas cifs rw 0 0\n"
     assert file_system_of("/mnt/our share/a.stm", mounts) == "nfs4"
     assert file_system_of("/mnt/nas/deep/a.stm", mounts) == "cifs"
     assert file_system_of("/mnt/nasty/a.stm", mounts) == "ext4"

@@ -1,0 +1,1 @@
+"""Numbers that say where a track may be wrong: for every one, higher is more suspicious."""

@@ -1,0 +1,155 @@
+"""What happens to tracks, worst first: a queue that a person works through instead of watching every frame."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from stmask_core.review.diagnostics.catalogue import DiagnosticTable, diagnose
+from stmask_core.review.observations import ObservedClip, ObservedTrack
+from stmask_core.review.risk import causes, risks
+
+EventKind = Literal[
+    "birth", "death", "re-match", "low margin", "disagreement", "jump", "flicker", "contested", "cut", "risk"
+]
+KINDS: tuple[EventKind, ...] = get_args(EventKind)
+APART = 3  # frames: of one kind and track, only the worst of a run of neighbours is told
+SMALLEST_RISK = 0.5
+_WATCHED: tuple[tuple[EventKind, str, float], ...] = (  # kind, diagnostic, alarm from which it is an event
+    ("low margin", "small_margin", 0.75),
+    ("disagreement", "disagreement", 0.5),
+    ("jump", "centre_jump", 0.5),
+    ("jump", "area_jump", 0.5),
+    ("flicker", "category_flicker", 0.5),
+    ("contested", "rivals", 0.5),
+)
+
+
+@dataclass(frozen=True)
+class ReviewEvent:
+    """Something to look at. severity: 0 to 1. track: None for what concerns the whole frame."""
+
+    frame: int
+    track: int | None
+    kind: EventKind
+    severity: float
+    cause: str
+
+
+def find_events(clip: ObservedClip, table: DiagnosticTable | None = None) -> list[ReviewEvent]:
+    """All events of a clip, worst first; of equal ones the earlier."""
+    table = diagnose(clip) if table is None else table
+    risk = risks(table)
+    events = [*_cuts(clip), *_alarms(table, risk)]
+    for track in clip.tracks:
+        own = np.flatnonzero(table.tracks == track.id)
+        risk_at = dict(zip(table.frames[own].tolist(), risk[own].tolist(), strict=True))
+        events += _life(track, clip.length, risk_at)
+    return sorted(events, key=lambda event: (-event.severity, event.frame, event.track or 0, event.kind))
+
+
+def filtered(
+    events: Iterable[ReviewEvent],
+    *,
+    kinds: Sequence[EventKind] = KINDS,
+    tracks: Sequence[int] | None = None,
+    first: int = 0,
+    last: int | None = None,
+    least: float = 0.0,
+) -> list[ReviewEvent]:
+    """Events of some kinds, tracks, frames first..last (inclusive) and at least a severity."""
+    return [
+        event
+        for event in events
+        if event.kind in kinds
+        and (tracks is None or event.track in tracks)
+        and first <= event.frame
+        and (last is None or event.frame <= last)
+        and event.severity >= least
+    ]
+
+
+def neighbour(events: Sequence[ReviewEvent], current: ReviewEvent | None, step: int) -> ReviewEvent | None:
+    """The event ``step`` places on in the queue; the first one without a current, None at either end."""
+    if current is None or current not in events:
+        return events[0] if events else None
+    place = list(events).index(current) + step
+    return events[place] if 0 <= place < len(events) else None
+
+
+def events_csv(events: Iterable[ReviewEvent]) -> str:
+    """A table with a head line; cells that a spreadsheet would take for a formula are quoted."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("rank", "frame", "track", "kind", "severity", "cause"))
+    for rank, event in enumerate(events, start=1):
+        track = "" if event.track is None else event.track
+        writer.writerow((rank, event.frame, track, event.kind, f"{event.severity:.4f}", event.cause))
+    return out.getvalue()
+
+
+def _life(track: ObservedTrack, length: int, risk: dict[int, float]) -> list[ReviewEvent]:
+    """Where a track begins, ends and comes back."""
+    if not len(track.frames):
+        return []
+    frames = track.frames.tolist()
+    events = []
+
+    def add(frame: int, kind: EventKind, base: float, cause: str) -> None:
+        severity = 1 - (1 - base) * (1 - risk.get(frame, 0.0))
+        events.append(ReviewEvent(frame, track.id, kind, severity, cause))
+
+    short = len(frames) <= APART
+    if frames[0] > 0:
+        add(frames[0], "birth", 0.3 if short else 0.1, "a track begins" + (" and soon ends" if short else ""))
+    if frames[-1] < length - 1:
+        add(frames[-1], "death", 0.1, "a track ends before the video does")
+    for before, after in zip(frames, frames[1:], strict=False):
+        if after - before > 1:
+            hidden = after - before - 1
+            add(after, "re-match", 0.4, f"it was hidden for {hidden} frames and taken up again")
+    return events
+
+
+def _alarms(table: DiagnosticTable, risk: np.ndarray) -> list[ReviewEvent]:
+    """Peaks of the watched diagnostics and of the risk itself."""
+    alarms = table.alarms()
+    events: list[ReviewEvent] = []
+    for kind, name, least in _WATCHED:
+        for row in _peaks(table, alarms[name], least):
+            events.append(_event(table, row, kind, risk))
+    for row in _peaks(table, risk, SMALLEST_RISK):
+        events.append(_event(table, row, "risk", risk))
+    unique = {(e.frame, e.track, e.kind): e for e in events}
+    return list(unique.values())
+
+
+def _event(table: DiagnosticTable, row: int, kind: EventKind, risk: np.ndarray) -> ReviewEvent:
+    why = "; ".join(causes(table, row)) or kind
+    return ReviewEvent(int(table.frames[row]), int(table.tracks[row]), kind, float(risk[row]), why)
+
+
+def _peaks(table: DiagnosticTable, values: np.ndarray, least: float) -> list[int]:
+    """Rows with at least this value, of neighbours within one track only the highest."""
+    rows = np.flatnonzero(values >= least)
+    kept: list[int] = []
+    for row in rows[np.argsort(-values[rows], kind="stable")].tolist():
+        near = (
+            table.tracks[row] == table.tracks[other] and abs(table.frames[row] - table.frames[other]) < APART
+            for other in kept
+        )
+        if not any(near):
+            kept.append(row)
+    return kept
+
+
+def _cuts(clip: ObservedClip) -> list[ReviewEvent]:
+    return [
+        ReviewEvent(int(frame), None, "cut", 0.5, "the picture changed as if cut")
+        for frame in np.flatnonzero(np.nan_to_num(clip.frame_change) > 0.5)
+    ]

@@ -1,0 +1,112 @@
+"""Random gestures: no exception, and the file always says what the window shows."""
+
+import os
+import random
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QDialog, QMenu, QMessageBox
+
+from stmask_core.errors import StmaskError
+from stmask_core.project import Project
+
+LEFT_OUT = {
+    "quit", "close_project", "open_video", "open_folder", "open_project", "open_dataset", "open_sample",
+    "add_video", "snapshot", "import", "guide", "run", "run_from_here", "pause_run", "cancel_run", "export",
+}  # fmt: skip
+
+
+def state_of(document):
+    """Everything a project says: records, and every annotation's row and pixels."""
+    rows = {
+        (track, frame): (row, document.body(row.body))
+        for track in document.annotations
+        for frame, row in document.annotations.rows(track)
+    }
+    return dict(document.tracks), dict(document.categories), dict(document.notes), rows
+
+
+class Monkey:
+    """Does what a user could do, without a plan."""
+
+    def __init__(self, user, seed):
+        self.user, self.draw = user, random.Random(seed)
+        self.actions = [a for name, a in user.window.actions.by_id.items() if name not in LEFT_OUT]
+
+    def step(self):
+        self.draw.choices((self.act, self.stroke, self.click_lane, self.wander), (6, 3, 1, 2))[0]()
+        QApplication.processEvents()
+        self.leave_dialogs()
+
+    def act(self):
+        action = self.draw.choice(self.actions)
+        if action.isEnabled():
+            action.trigger()
+
+    def stroke(self):
+        modifier = self.draw.choice((Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier))
+        points = [
+            (self.draw.uniform(-20, 660), self.draw.uniform(-20, 380)) for _ in range(self.draw.randint(1, 5))
+        ]
+        self.user.drag(points, modifier)
+        if self.draw.random() < 0.3:
+            key = self.draw.choice((Qt.Key.Key_Return, Qt.Key.Key_Escape, Qt.Key.Key_Backspace))
+            QTest.keyClick(self.user.main.canvas, key)
+
+    def click_lane(self):
+        viewport = self.user.main.timeline.graphics.viewport()
+        place = QPoint(self.draw.randrange(viewport.width()), self.draw.randrange(viewport.height()))
+        QTest.mouseClick(viewport, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+
+    def wander(self):
+        state = self.user.state
+        tracks = sorted(self.user.document.tracks)
+        state.go_to(self.draw.randrange(state.frame_count))
+        state.select(tuple(self.draw.sample(tracks, min(len(tracks), self.draw.randint(0, 2)))))
+
+    def leave_dialogs(self):
+        for menu in self.user.main.findChildren(QMenu):
+            if menu.isVisible():
+                menu.close()
+        for dialog in self.user.main.findChildren(QDialog):
+            if dialog.isVisible():
+                agree = not isinstance(dialog, QMessageBox) and self.draw.random() < 0.6
+                (dialog.accept if agree else dialog.reject)()
+        QApplication.processEvents()
+
+
+def gestures(user, annotated, count, seed):
+    bugs = []
+    user.window.uncaught.happened.connect(
+        lambda error: bugs.append(error) if not isinstance(error, StmaskError) else None
+    )
+    monkey = Monkey(user, seed)
+    for _ in range(count):
+        monkey.step()
+    user.state.set_playing(False)
+    assert not bugs, bugs
+    shown = state_of(user.document)
+    with Project.open(annotated, read_only=True) as project:
+        assert state_of(project.document) == shown
+    while user.document.undo() is not None:
+        pass
+    assert not user.document.tracks
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_few_hundred_random_gestures(at_work, annotated, seed):
+    gestures(at_work, annotated, 250, seed)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(0)
+def test_an_hour_of_random_gestures(at_work, annotated):
+    before = resident_mb()
+    gestures(at_work, annotated, 40_000, 7)
+    assert resident_mb() - before < 100
+
+
+def resident_mb():
+    with open(f"/proc/{os.getpid()}/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
