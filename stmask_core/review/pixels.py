@@ -14,7 +14,7 @@ BINS = 32
 def grey(picture: Picture) -> NDArray[np.float32]:
     """(H, W) luma of an RGB picture (ITU-R BT.601)."""
     weights = np.array([0.299, 0.587, 0.114], np.float32)
-    return picture.astype(np.float32) @ weights
+    return np.asarray(picture.astype(np.float32) @ weights)
 
 
 def sharpness(luma: NDArray[np.float32], mask: Mask) -> float:
