@@ -11,8 +11,8 @@ DOG = TrackRow(
     score=0.42, human=2, locked=True, hidden=False, reviewed=False,
 )  # fmt: skip
 EMPTY = TrackRow(
-    track=72, number=4, name="#4", category="giant_panda", colour=(1, 2, 3), frames=0, first=0, last=0, gaps=0,
-    score=math.nan, human=0, locked=False, hidden=True, reviewed=True,
+    track=72, number=4, name="#4", category="giant_panda", colour=(1, 2, 3), frames=0, first=0, last=0,
+    gaps=0, score=math.nan, human=0, locked=False, hidden=True, reviewed=True,
 )  # fmt: skip
 
 

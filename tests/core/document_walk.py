@@ -157,7 +157,8 @@ class Walk:
         try:
             step(draw)
         except ProjectFileError as error:
-            assert isinstance(error.__cause__, sqlite3.Error)
+            if not isinstance(error.__cause__, sqlite3.Error):
+                raise
             self.done, self.undone, self.state = before
             self.num_refused += 1
         finally:

@@ -6,6 +6,7 @@ of its own, so that its memory can be bounded and measured.
 """
 
 import argparse
+import copy
 import faulthandler
 import json
 import random
@@ -233,7 +234,7 @@ def mutate_value(content, rng, deep):
     """One change somewhere in a JSON value; returns the new value."""
     places = [p for p in places_in(content) if not deep or is_mask_place(p)]
     if not places:
-        return rng.choice(NASTY)
+        return copy.deepcopy(rng.choice(NASTY))
     holder, key = rng.choice(places)
     old = holder[key]
     roll = rng.random()
@@ -242,13 +243,13 @@ def mutate_value(content, rng, deep):
     elif isinstance(old, int) and not isinstance(old, bool) and roll < 0.4:
         holder[key] = old + rng.choice((-1, 1, 2, -old, old, 255, 10**6))
     elif isinstance(old, list) and old and roll < 0.4:
-        rng.choice((old.pop, lambda: old.append(old[0]), lambda: old.reverse(), old.clear))()
+        rng.choice((old.pop, lambda: old.append(copy.deepcopy(old[0])), lambda: old.reverse(), old.clear))()
     elif roll < 0.6:
         del holder[key]
     elif roll < 0.7 and isinstance(holder, dict):
-        holder[rng.choice(["id", "size", "counts", "length", "x"])] = holder[key]
+        holder[rng.choice(["id", "size", "counts", "length", "x"])] = copy.deepcopy(old)
     else:
-        holder[key] = rng.choice(NASTY)
+        holder[key] = copy.deepcopy(rng.choice(NASTY))  # the next change must not reach into the list itself
     return content
 
 

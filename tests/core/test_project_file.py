@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from stmask_core.document.records import MaskAnnotation, Track
-from stmask_core.errors import ProjectFileError
+from stmask_core.errors import DocumentError, ProjectFileError
 from stmask_core.formats.project.connection import file_system_of, is_on_network
 from stmask_core.formats.project_file import ProjectFile, rescue
 from tests.core import crash_worker as worker
@@ -117,6 +117,19 @@ def test_a_project_in_memory_can_be_kept(tmp_path):
 # Against it
 
 
+def edit_until(document, last):
+    """Edit on to step ``last``, or until the file refuses."""
+    for step in range(worker.step_of(document), last):
+        worker.one_edit(document, step + 1)
+
+
+def put_many_tracks(document):
+    """One edit of about half a megabyte."""
+    with document.edit("Much"):
+        for number in range(2_000):
+            document.put(Track(100 + number, 1, 1, name="x" * 100))
+
+
 def test_a_full_disk_refuses_an_edit_and_loses_nothing(project):
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -125,13 +138,11 @@ def test_a_full_disk_refuses_an_edit_and_loses_nothing(project):
         room = max(p.stat().st_size for p in project.parent.iterdir()) + 100_000
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
         try:
-            step = worker.step_of(document)
             with pytest.raises(ProjectFileError) as refused:
-                while step < 5_000:
-                    worker.one_edit(document, step + 1)
-                    step += 1
+                edit_until(document, 5_000)
             assert refused.value.hint
-            assert worker.step_of(document) == step > 5
+            step = worker.step_of(document)
+            assert step > 5
             before = snapshot(document)
             assert document.history.undo_name == f"Edit {step}"
             check_indexes(document)
@@ -152,9 +163,8 @@ def test_a_full_database_refuses_an_edit(project):
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages}")
         before = snapshot(file.document)
-        with pytest.raises(ProjectFileError, match="disk is full"), file.document.edit("Much"):
-            for number in range(2_000):
-                file.document.put(Track(100 + number, 1, 1, name="x" * 100))
+        with pytest.raises(ProjectFileError, match="disk is full"):
+            put_many_tracks(file.document)
         assert snapshot(file.document) == before
         connection.execute("PRAGMA max_page_count = 1000000")
         worker.one_edit(file.document, 6)
@@ -290,7 +300,8 @@ def test_a_damaged_file_is_never_written_and_can_be_rescued(tmp_path):
                 with pytest.raises(ProjectFileError, match="cannot be changed"):
                     worker.one_edit(file.document, 400)
         except ProjectFileError as error:
-            assert "amaged" in str(error)
+            if "amaged" not in str(error):
+                raise
             refused += 1
         assert digest(copy) == before
         out = tmp_path / f"rescued {share:.2f}.stm"
@@ -351,7 +362,11 @@ def test_a_rollback_journal_works_as_well(tmp_path):
 
 
 def test_network_shares_are_recognised_by_their_mount():
-    mounts = "/dev/sda1 / ext4 rw 0 0\nserver:/export /mnt/our\\040share nfs4 rw 0 0\n//nas/x /mnt/nas cifs rw 0 0\n"
+    mounts = (
+        "/dev/sda1 / ext4 rw 0 0\n"
+        "server:/export /mnt/our\\040share nfs4 rw 0 0\n"
+        "//nas/x /mnt/nas cifs rw 0 0\n"
+    )
     assert file_system_of("/mnt/our share/a.stm", mounts) == "nfs4"
     assert file_system_of("/mnt/nas/deep/a.stm", mounts) == "cifs"
     assert file_system_of("/mnt/nasty/a.stm", mounts) == "ext4"
@@ -365,6 +380,9 @@ def test_a_local_folder_is_no_network_share(tmp_path):
 
 
 def test_masks_of_another_size_are_refused(project):
-    with ProjectFile.open(project) as file:
-        with pytest.raises(Exception, match="The mask is 5 x 5"), file.document.edit("Wrong size"):
-            file.document.put(MaskAnnotation(1, 0, worker.Mask.empty(5, 5)))
+    with (
+        ProjectFile.open(project) as file,
+        pytest.raises(DocumentError, match="The mask is 5 x 5"),
+        file.document.edit("Wrong size"),
+    ):
+        file.document.put(MaskAnnotation(1, 0, worker.Mask.empty(5, 5)))

@@ -1,4 +1,4 @@
-"""The heavy part of an annotation as bytes: checksum, fixed head, maybe a box, maybe extra fields, the runs."""
+"""The heavy part of an annotation as bytes: checksum, fixed head, maybe a box and extra fields, the runs."""
 
 from __future__ import annotations
 
