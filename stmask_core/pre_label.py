@@ -102,6 +102,7 @@ def begin_run(document: Document, plan: RunPlan, model: Model, settings: RunSett
         "association": asdict(settings.association),
         "resize": settings.resize,
         "temporal_fusion": settings.temporal_fusion,
+        **model.choices,
     }
     return start_run(
         document,

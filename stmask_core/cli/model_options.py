@@ -47,6 +47,14 @@ OPTIONS = (
     ),
     click.option("--retire", type=click.IntRange(0), help="Forget tracks not seen for this many frames."),
     click.option(
+        "--variant",
+        "variants",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Depart from the released code: aligned_offsets=paper, carried_boxes=paper,"
+        " centerness_order=correct. May be given several times.",
+    ),
+    click.option(
         "--score", type=click.FloatRange(0, 1), help="Least class score of a detection (released: 0.05)."
     ),
 )
@@ -74,6 +82,7 @@ def model_from(options: dict[str, Any]) -> Model:
         _names(options["categories"]),
         options["device"],
         options["precision"],
+        dict(_pair(text) for text in options["variants"]),
     )
     for notice in model.notices:
         click.echo(f"note: {notice}", err=True)
@@ -99,6 +108,13 @@ def settings_from(options: dict[str, Any]) -> RunSettings:
         batch=options["batch"],
         temporal_fusion=options["tracker"] == "temporal",
     )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise click.BadParameter(f"{text!r} is not NAME=VALUE.", param_hint="--variant")
+    return name, value
 
 
 def _names(given: str | None) -> tuple[str, ...] | None:

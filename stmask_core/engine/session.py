@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import torch
@@ -12,7 +13,7 @@ import torch
 from stmask_core.engine.category_names import category_names
 from stmask_core.errors import CheckpointError, InferenceError
 from stmask_core.model.checkpoint import read_checkpoint, require_categories
-from stmask_core.model.config import CONFIGS, PRESETS, ModelConfig
+from stmask_core.model.config import CONFIGS, PRESETS, VARIANTS, ModelConfig, variant
 from stmask_core.model.inference import fastest_dtype, optimise_for_inference
 from stmask_core.model.stmask import STMask
 
@@ -42,6 +43,11 @@ class Model:
         return self.network.config
 
     @property
+    def choices(self) -> dict[str, str]:
+        """Where the network follows the released code and where not (``VARIANTS``)."""
+        return {name: getattr(self.config, name) for name in VARIANTS}
+
+    @property
     def best_batch(self) -> int:
         """Frames to run at once: more gain nothing on this kind of device."""
         return BATCH.get(self.device.type, 4)
@@ -52,13 +58,15 @@ def load_model(
     categories: str | Sequence[str] | None = None,
     device: str = "auto",
     precision: Precision = "auto",
+    choices: Mapping[str, str] = MappingProxyType({}),
 ) -> Model:
     """Load the authors' ``.pth`` or our own ``.safetensors`` weights.
 
     categories: the names of ids 1..K, or "ytvis2019", "ytvis2021", "ovis"; None takes the file's own, else
-    guesses with a notice. precision: "auto" takes bfloat16 where the device multiplies it natively. Raises
-    CheckpointError for files that are not plain tensors or fit no network, InferenceError for a device that
-    is not there.
+    guesses with a notice. precision: "auto" takes bfloat16 where the device multiplies it natively. choices:
+    departures from the released code that need no other weights (``VARIANTS``). Raises CheckpointError for
+    files that are not plain tensors or fit no network, InferenceError for a device that is not there or an
+    unknown choice.
     """
     place = _device(device)
     checkpoint = read_checkpoint(path)
@@ -66,6 +74,10 @@ def load_model(
     if categories is None:
         notices = (*checkpoint.notices, *notices)
     title = checkpoint.name or Path(path).stem
+    try:
+        checkpoint = replace(checkpoint, config=variant(checkpoint.config, choices))
+    except ValueError as error:
+        raise InferenceError(f"There is no such variant: {error}.") from error
     network = checkpoint.network().to(place)
     return replace(_model(network, names, place, precision, title, notices), extra=checkpoint.extra)
 

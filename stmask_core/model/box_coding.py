@@ -10,26 +10,30 @@ from torch import Tensor
 
 CENTRE_VARIANCE = 0.1
 SIZE_VARIANCE = 0.2
+RELEASED_VARIANCES = (CENTRE_VARIANCE, SIZE_VARIANCE)
+NO_VARIANCES = (1.0, 1.0)
+"""What deltas of (centre, size) are multiplied by: as released, and as in the paper."""
 
 
-def decode_boxes(deltas: Tensor, anchors_cxcywh: Tensor) -> Tensor:
-    """Box deltas (..., 4) on anchors (..., 4) in centre form -> boxes (..., 4) xyxy.
-
-    Paper Eq. 2 with the released variances 0.1 and 0.2 (released code; also for carried boxes).
-    """
-    centres = anchors_cxcywh[..., :2] + deltas[..., :2] * CENTRE_VARIANCE * anchors_cxcywh[..., 2:]
-    sizes = anchors_cxcywh[..., 2:] * torch.exp(deltas[..., 2:] * SIZE_VARIANCE)
+def decode_boxes(
+    deltas: Tensor, anchors_cxcywh: Tensor, variances: tuple[float, float] = RELEASED_VARIANCES
+) -> Tensor:
+    """Box deltas (..., 4) on anchors (..., 4) in centre form -> boxes (..., 4) xyxy (paper Eq. 2)."""
+    centre, size = variances
+    centres = anchors_cxcywh[..., :2] + deltas[..., :2] * centre * anchors_cxcywh[..., 2:]
+    sizes = anchors_cxcywh[..., 2:] * torch.exp(deltas[..., 2:] * size)
     low = centres - sizes / 2
     return torch.cat([low, low + sizes], -1)
 
 
-def encode_boxes(boxes_xyxy: Tensor, anchors_cxcywh: Tensor) -> Tensor:
+def encode_boxes(
+    boxes_xyxy: Tensor, anchors_cxcywh: Tensor, variances: tuple[float, float] = RELEASED_VARIANCES
+) -> Tensor:
     """Inverse of ``decode_boxes``: the deltas (..., 4) that move the anchors onto the boxes."""
+    centre, size = variances
     centres = (boxes_xyxy[..., :2] + boxes_xyxy[..., 2:]) / 2 - anchors_cxcywh[..., :2]
     sizes = (boxes_xyxy[..., 2:] - boxes_xyxy[..., :2]) / anchors_cxcywh[..., 2:]
-    return torch.cat(
-        [centres / (CENTRE_VARIANCE * anchors_cxcywh[..., 2:]), torch.log(sizes) / SIZE_VARIANCE], -1
-    )
+    return torch.cat([centres / (centre * anchors_cxcywh[..., 2:]), torch.log(sizes) / size], -1)
 
 
 def corner_form(boxes_cxcywh: Tensor) -> Tensor:

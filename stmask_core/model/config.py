@@ -6,6 +6,7 @@ No torch here, so a configuration can be read, compared and stored anywhere.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
@@ -40,6 +41,7 @@ class ModelConfig:
     mask_calibration: Calibration | None = None
     track_calibration: Calibration | None = None
     aligned_offsets: Literal["released", "paper"] = "released"  # with the box variances, or raw (Eq. 7-8)
+    carried_boxes: Literal["released", "paper"] = "released"  # decoded with the box variances, or raw
     centerness: bool = True  # not in the paper
     centerness_order: Literal["released", "correct"] = "released"  # rows (k,y,x), or (y,x,k) as the rest
     temporal_fusion: bool = True
@@ -62,6 +64,11 @@ class ModelConfig:
     def shapes_of_anchors(self) -> tuple[tuple[float, float], ...]:
         """Anchor (height, width) in cells, one per kernel."""
         return self.kernels if self.anchor_shapes is None else self.anchor_shapes
+
+    @property
+    def carried_variances(self) -> tuple[float, float]:
+        """What the deltas (centre, size) of carried boxes are multiplied by."""
+        return (0.1, 0.2) if self.carried_boxes == "released" else (1.0, 1.0)
 
     @property
     def temporal_input_channels(self) -> int:
@@ -94,7 +101,7 @@ def _check_kind(name: str, value: Any, default: Any) -> None:
     """ValueError unless ``value`` is of the kind of the field's default and within reason."""
     if name.endswith("_calibration"):
         good = value in (None, "adaptive", "aligned")
-    elif name == "aligned_offsets":
+    elif name in ("aligned_offsets", "carried_boxes"):
         good = value in ("released", "paper")
     elif name == "centerness_order":
         good = value in ("released", "correct")
@@ -107,6 +114,13 @@ def _check_kind(name: str, value: Any, default: Any) -> None:
     if not good:
         raise ValueError(f"{name} = {value!r}")
 
+
+VARIANTS: Mapping[str, tuple[str, str]] = {
+    "aligned_offsets": ("released", "paper"),
+    "carried_boxes": ("released", "paper"),
+    "centerness_order": ("released", "correct"),
+}
+"""Choices that change what a network computes, but no parameter."""
 
 _LARGEST = 65_536  # far above any width or count of a network
 
@@ -123,6 +137,18 @@ def _is_numbers(value: Any) -> bool:
             for item in value
         )
     )
+
+
+def variant(config: ModelConfig, choices: Mapping[str, str]) -> ModelConfig:
+    """The same weights used as the paper describes, or without a slip of the released code.
+
+    choices: fields of ``VARIANTS`` -> one of their values. Raises ValueError on others.
+    """
+    for name, value in choices.items():
+        if value not in VARIANTS.get(name, ()):
+            known = ", ".join(f"{n}={v}" for n, values in VARIANTS.items() for v in values)
+            raise ValueError(f"{name}={value} is not one of {known}")
+    return replace(config, **choices)  # type: ignore[arg-type]
 
 
 def without_fca(config: ModelConfig) -> ModelConfig:

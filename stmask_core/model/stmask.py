@@ -104,5 +104,5 @@ class STMask(nn.Module):
         )
         rois = sanitise_rois(boxes, fused.shape[2], fused.shape[3])
         deltas, coefficient_deltas = self.TemporalNet(roi_align(fused[0], rois))
-        moved = decode_boxes(deltas.float(), center_form(boxes))
+        moved = decode_boxes(deltas.float(), center_form(boxes), self.config.carried_variances)
         return moved, coefficients + coefficient_deltas.float()

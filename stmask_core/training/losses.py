@@ -82,7 +82,9 @@ class PairLoss(nn.Module):
                 "track": options.track * track_loss(raw.embeddings, positives),
             }
             if fuses:
-                box, mask = carried_losses(carried, raw, positives, batch.truths, options)
+                box, mask = carried_losses(
+                    carried, raw, positives, batch.truths, options, self.network.config.carried_variances
+                )
                 terms["carried_box"] = options.carried_box * box + in_graph(self.network.TemporalNet)
                 terms["carried_mask"] = options.carried_mask * mask
         return Losses(terms=terms, targets=targets, negatives=negatives)
@@ -281,6 +283,7 @@ def carried_losses(
     positives: Positives,
     truths: tuple[FrameTruth, ...],
     options: LossOptions,
+    variances: tuple[float, float],
 ) -> tuple[Tensor, Tensor]:
     """Box and mask of objects of each pair's first frame, carried to the second (paper 3.2, Eq. 14).
 
@@ -291,7 +294,7 @@ def carried_losses(
     for some in carried:
         truth = truths[2 * some.pair + 1]
         true_boxes = truth.boxes[some.objects]
-        wanted = encode_boxes(true_boxes, center_form(positives.true_boxes[some.chosen]))
+        wanted = encode_boxes(true_boxes, center_form(positives.true_boxes[some.chosen]), variances)
         box_total = box_total + F.smooth_l1_loss(some.deltas, wanted, reduction="none").sum(1).mean()
         coefficients = positives.coefficients[some.chosen].detach() + some.coefficient_deltas
         prototypes = raw.prototypes[2 * some.pair + 1].detach()

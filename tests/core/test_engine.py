@@ -209,3 +209,15 @@ def test_models_load_by_name_with_their_categories(tmp_path):
     assert named.categories == ("category 1", "category 2")
     with pytest.raises(CheckpointError, match="no configuration"):
         sc.build_model("STMask_enormous")
+
+
+def test_a_variant_of_the_released_network_is_chosen_when_weights_are_loaded(tmp_path):
+    weights = tmp_path / "tiny.safetensors"
+    write_tiny_weights(weights)
+    paper = load_model(weights, precision="fp32", device="cpu", choices={"carried_boxes": "paper"})
+    assert paper.ready.config.carried_boxes == "paper"
+    assert load_model(weights, precision="fp32", device="cpu").config.carried_boxes == "released"
+    with pytest.raises(InferenceError, match="carried_boxes=raw is not one of"):
+        load_model(weights, choices={"carried_boxes": "raw"})
+    with pytest.raises(InferenceError, match="head_channels=4"):
+        load_model(weights, choices={"head_channels": "4"})

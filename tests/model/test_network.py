@@ -24,6 +24,7 @@ SMALL = ModelConfig(
     temporal_channels=(16, 16, 24),
 )
 CORRECT = replace(SMALL, centerness_order="correct")
+RAW_CARRIED = replace(SMALL, carried_boxes="paper")
 TABLES = {
     "table 1 baseline": without_fca(SMALL),
     "table 1 small kernels": replace(SMALL, kernels=((3, 3), (3, 2), (2, 3))),
@@ -52,6 +53,7 @@ TABLES = {
     "table 5 TF": without_fca(SMALL),
     "no centerness": replace(SMALL, centerness=False),
     "correct centerness": CORRECT,
+    "carried boxes without variances": RAW_CARRIED,
     "darknet": replace(SMALL, backbone="darknet", blocks=(1, 1, 1, 1, 1), widths=(4, 8, 8, 8, 16, 16)),
 }
 
@@ -150,6 +152,20 @@ def test_centerness_orders_hold_the_same_values():
     b = correct(images(1)).centerness[0, : 3 * 96, 0].reshape(96, 3)
     assert torch.equal(a, b.T)
     assert not torch.equal(a.reshape(-1), b.reshape(-1))
+
+
+@torch.inference_mode()
+def test_carried_boxes_without_variances_move_ten_times_as_far():
+    released, paper = new_network(SMALL, seed=2).eval(), new_network(RAW_CARRIED, seed=2).eval()
+    raw = released(images())
+    boxes = torch.tensor([[0.2, 0.2, 0.6, 0.7]])
+    arguments = (raw.frame_features(0), raw.frame_features(1), boxes, raw.mask_coefficients[0, :1])
+    (near, same), (far, alike) = released.carry(*arguments), paper.carry(*arguments)
+    assert torch.equal(same, alike)
+    middle = [(box[:, :2] + box[:, 2:]) / 2 for box in (boxes, near, far)]
+    assert torch.allclose((middle[2] - middle[0]), 10 * (middle[1] - middle[0]), atol=1e-5)
+    sizes = [torch.log(box[:, 2:] - box[:, :2]) for box in (boxes, near, far)]
+    assert torch.allclose(sizes[2] - sizes[0], 5 * (sizes[1] - sizes[0]), atol=1e-5)
 
 
 def test_training_after_inference_shares_the_cached_anchors():
