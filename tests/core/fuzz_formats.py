@@ -6,6 +6,7 @@ of its own, so that its memory can be bounded and measured.
 """
 
 import argparse
+import contextlib
 import copy
 import faulthandler
 import json
@@ -19,7 +20,16 @@ import traceback
 import zipfile
 from pathlib import Path
 
-from stmask_core.document.records import Video, VideoId
+from stmask_core.document.commands.predictions import (
+    PredictedFrame,
+    Prediction,
+    add_predictions,
+    start_run,
+    withheld_at,
+)
+from stmask_core.document.commands.review import add_note, set_frames_reviewed
+from stmask_core.document.records import CategoryId, Video, VideoId
+from stmask_core.document.validation import validate
 from stmask_core.errors import DocumentError, FormatError, ProjectFileError
 from stmask_core.formats.category_lists import read_category_list
 from stmask_core.formats.coco import read_coco, write_coco
@@ -29,7 +39,7 @@ from stmask_core.formats.document_exchange import Place, document_exchange, impo
 from stmask_core.formats.exchange import Exchange
 from stmask_core.formats.frame_names import match_frames
 from stmask_core.formats.mots import read_mots, write_mots_png, write_mots_txt
-from stmask_core.formats.project_file import ProjectFile
+from stmask_core.formats.project_file import ProjectFile, rescue
 from stmask_core.formats.ytvis_exchange import read_ytvis, write_ytvis
 from stmask_core.formats.ytvis_results import read_ytvis_results
 from tests.core.exchange_samples import sample_exchange
@@ -190,13 +200,31 @@ def read_categories(path):
 
 
 def read_project(path):
-    """Open a project and look at everything in it."""
+    """Rescue a project, then open it, look at everything in it, undo everything and bring it back."""
+    rescued = path.with_name("rescued.stm")
+    with contextlib.suppress(ProjectFileError):
+        rescue(path, rescued)
+    if rescued.exists():
+        look_at_everything(rescued)
+    look_at_everything(path)
+
+
+def look_at_everything(path):
+    """Every record, mask, piece of evidence and past step of a project."""
     with ProjectFile.open(path) as project:
-        found = document_exchange(project.document)
-        for _ in found.videos:
+        document = project.document
+        for _ in document_exchange(document).videos:
             pass
+        for video in document.videos:
+            validate(document, video)
+        for run in document.runs:
+            document.evidence(run, 0)
+            withheld_at(document, run, 0)
         if not project.read_only_reason:
-            project.document.undo()
+            while document.undo() is not None:
+                pass
+            while document.redo() is not None:
+                pass
 
 
 def make_project(exchange, path):
@@ -209,6 +237,13 @@ def make_project(exchange, path):
             for v in exchange.videos
         }
         import_exchange(project.document, exchange, places)
+        video = next(iter(project.document.videos))
+        run = start_run(project.document, video, first=0, last=2)
+        mask = exchange.videos[0].tracks[0].observations[0].mask
+        predictions = tuple(Prediction(n, CategoryId(1), mask, 0.5) for n in range(2))
+        add_predictions(project.document, run.id, [PredictedFrame(0, predictions, b"evidence")])
+        add_note(project.document, video, 1, "Look here", point=(3.0, 4.0))
+        set_frames_reviewed(project.document, video, [1], reviewed=True)
     return path.read_bytes()
 
 

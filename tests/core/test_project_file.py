@@ -315,6 +315,16 @@ def test_a_damaged_file_is_never_written_and_can_be_rescued(tmp_path):
     assert rescued_something >= 2
 
 
+def test_a_list_of_tables_that_is_not_text_is_damage(project, tmp_path):
+    """SQLite quotes the broken name in its message, and Python cannot decode the quote."""
+    data = project.read_bytes()
+    assert data.count(b"CREATE TABLE tracks") == 1
+    project.write_bytes(data.replace(b"TABLE tracks", b"TXBLE tracks").replace(b"tracks", b"tr\xc3cks"))
+    for opening in (ProjectFile.open, lambda path: rescue(path, tmp_path / "rescued.stm")):
+        with pytest.raises(ProjectFileError, match="damaged"):
+            opening(project)
+
+
 def masks_are_true_or_refused(document, truth):
     for track in document.annotations:
         for frame in document.annotations.frames(track):

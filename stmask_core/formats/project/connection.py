@@ -17,6 +17,7 @@ NETWORK_FILE_SYSTEMS = {
     "nfs", "nfs4", "cifs", "smb3", "smbfs", "smb2", "9p", "afs", "ncpfs", "ceph", "glusterfs", "lustre",
     "fuse.sshfs", "fuse.s3fs", "fuse.rclone", "fuse.gvfsd-fuse", "davfs", "virtiofs", "vboxsf", "drvfs",
 }  # fmt: skip
+RESCUE = "Rescue what is readable into a new project."
 MAX_VALUE_BYTES = 1 << 30  # one stored value; longer ones are refused before they are read
 
 
@@ -90,12 +91,13 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise in_words(error, path) from error
+    except UnicodeDecodeError as error:  # SQLite quotes a damaged schema, and Python cannot read the quote
+        raise ProjectFileError(f"{path.name} is damaged (its list of tables is not text).", RESCUE) from error
 
 
 def in_words(error: sqlite3.Error, path: Path) -> ProjectFileError:
     """What an SQLite error means for the user."""
     name = getattr(error, "sqlite_errorname", "") or ""
-    rescue = "Rescue what is readable into a new project."
     if name == "SQLITE_FULL":
         return ProjectFileError(f"The disk is full; {path.name} keeps its last state.", "Free some space.")
     if name.startswith("SQLITE_IOERR"):
@@ -111,5 +113,5 @@ def in_words(error: sqlite3.Error, path: Path) -> ProjectFileError:
     if name.startswith("SQLITE_CANTOPEN"):
         return ProjectFileError(f"{path.name} cannot be opened.", "Does it exist, and may you read it?")
     if name.startswith("SQLITE_CORRUPT") or isinstance(error, sqlite3.DatabaseError):
-        return ProjectFileError(f"{path.name} is damaged ({error}).", rescue)
-    return ProjectFileError(f"{path.name} cannot be used ({error}).", rescue)
+        return ProjectFileError(f"{path.name} is damaged ({error}).", RESCUE)
+    return ProjectFileError(f"{path.name} cannot be used ({error}).", RESCUE)
