@@ -8,23 +8,25 @@ The generator knows no document, no window and no callback; closing it cancels t
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from stmask_core.engine.recording import Features, FrameRecord, Keep, Objects
 from stmask_core.engine.session import Model
 from stmask_core.errors import InferenceError
 from stmask_core.model.mask_assembly import assemble_masks
 from stmask_core.model.postprocess import DetectionSettings, detect, image_mask, in_picture
 from stmask_core.model.preprocess import network_input
 from stmask_core.model.stmask import FrameFeatures, RawOutput
-from stmask_core.structures.detections import Detections, Instances, instances
+from stmask_core.structures.detections import Detections, Floats, Instances, instances
 from stmask_core.structures.evidence import FrameEvidence
 from stmask_core.structures.letterbox import FrameLayout, letterboxed, squashed
+from stmask_core.structures.masks import Mask
 from stmask_core.tracking.association import NEW, AssociationSettings
 from stmask_core.tracking.tracker import Step, Tracker, Tracks
 
@@ -37,7 +39,8 @@ class RunSettings:
 
     resize: "squash" to the network's input size, or "letterbox" keeping the aspect ratio. batch: frames at
     once, None for what suits the device; it never changes results beyond rounding. temporal_fusion: off
-    runs the authors' plain frame-by-frame tracker. evidence: keep what was known, with masks.
+    runs the authors' plain frame-by-frame tracker. evidence: keep what was known, with masks. record: give
+    what a replay needs; with "features" also the maps, a few megabytes a frame.
     """
 
     detection: DetectionSettings = field(default_factory=DetectionSettings)
@@ -46,15 +49,17 @@ class RunSettings:
     batch: int | None = None
     temporal_fusion: bool = True
     evidence: bool = True
+    record: Keep = "nothing"
 
 
 @dataclass(frozen=True, eq=False)
 class FrameResult:
-    """One frame's answer. evidence: None when it was not asked for."""
+    """One frame's answer. evidence, record: None when not asked for."""
 
     frame: int
     instances: Instances
     evidence: FrameEvidence | None
+    record: FrameRecord | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,9 +106,18 @@ class ClipTracker:
         found = detect(raw, row, self._settings.detection)
         self._features = FrameFeatures(features.pyramid_map.clone(), features.tower.clone())
         step = self._tracker.step(found)
-        shown = self._shown(step)
-        evidence = self._evidence(found, step, shown) if self._settings.evidence else None
-        return FrameResult(frame, shown, evidence)
+        settings = self._settings
+        shown = shown_instances(step, self._layout, lambda tracks: self._masks(tracks.objects))
+        evidence = record = None
+        if settings.evidence or settings.record != "nothing":
+            masks = self._masks(found)
+            track_masks = () if step.before is None else self._masks(step.before.objects)
+            if settings.evidence:
+                threshold = settings.association.new_score
+                evidence = frame_evidence(found, step, shown, self._layout, threshold, masks, track_masks)
+            if settings.record != "nothing":
+                record = self._record(found, step, masks, track_masks, raw.prototypes[row])
+        return FrameResult(frame, shown, evidence, record)
 
     def _carry(self, current: FrameFeatures, prototypes: torch.Tensor) -> None:
         """Temporal fusion: tell the tracker where its tracks are now."""
@@ -122,52 +136,36 @@ class ClipTracker:
         masks = assemble_masks(prototypes, coefficients, boxes)
         self._tracker.carry(boxes.cpu().numpy(), coefficients.cpu().numpy(), masks.cpu().numpy())
 
-    def _shown(self, step: Step) -> Instances:
-        if step.after is None:
-            return instances((), (), (), np.zeros((0, 4)), (), (), self._layout.source)
-        rows = step.shown[in_picture(step.after.objects.boxes[step.shown], self._layout)]
-        tracks = step.after.take(rows)
-        return instances(
-            tracks.ids,
-            tracks.objects.classes,
-            tracks.objects.scores,
-            self._layout.boxes_to_image(tracks.objects.boxes),
-            tracks.ages,
-            [image_mask(soft, self._layout) for soft in tracks.objects.masks],
-            self._layout.source,
-        )
-
-    def _evidence(self, found: Detections, step: Step, shown: Instances) -> FrameEvidence:
-        before = step.before
-        count, known = len(found), 0 if before is None else len(before)
-        masks = self._masks(found)
-        empty = np.zeros((count, known), np.float32)
-        terms, decision = step.terms, step.decision
-        outcomes = np.full(count, NEW, np.uint8) if decision is None else decision.outcomes
-        return FrameEvidence(
-            boxes=self._layout.boxes_to_image(found.boxes) if count else np.zeros((0, 4), np.float32),
-            categories=found.classes,
-            scores=found.scores,
-            centerness=found.centerness,
+    def _record(
+        self,
+        found: Detections,
+        step: Step,
+        masks: tuple[Mask, ...],
+        track_masks: tuple[Mask, ...],
+        prototypes: torch.Tensor,
+    ) -> FrameRecord:
+        carries = self._tracker.propagates and step.before is not None
+        before = step.before.objects if carries and step.before is not None else found.take(np.arange(0))
+        maps = None
+        if self._settings.record == "features" and self._features is not None:
+            stored = prototypes.to(self._features.tower.dtype)  # the type they were computed in
+            maps = Features(self._features, stored)
+        outcomes = _outcomes(found, step)
+        return FrameRecord(
+            layout=self._layout,
+            propagates=self._tracker.propagates,
+            found=replace(found, masks=_cells(found)),
+            found_masks=masks,
+            carried=Objects(
+                before.boxes, before.coefficients, _cells(before), track_masks if carries else ()
+            ),
+            track_ids=_of(step.before if carries else None, "ids"),
             outcomes=outcomes,
             wanted=_ids_wanted(step, outcomes),
-            track_ids=_of(before, "ids"),
-            track_ages=_of(before, "ages"),
-            track_scores=np.zeros(0, np.float32) if before is None else before.objects.scores,
-            track_categories=np.zeros(0, np.int64) if before is None else before.objects.classes,
-            track_boxes=np.zeros((0, 4), np.float32)
-            if before is None
-            else self._layout.boxes_to_image(before.objects.boxes),
-            cosine=empty if terms is None else terms.cosine,
-            mask_iou=empty if terms is None else terms.mask_iou,
-            box_iou=empty if terms is None else terms.box_iou,
-            shown=shown.track_ids,
-            new_score=self._settings.association.new_score,
-            masks=masks,
-            track_masks=() if before is None else self._masks(before.objects),
+            features=maps,
         )
 
-    def _masks(self, objects: Detections) -> tuple[Any, ...]:
+    def _masks(self, objects: Detections) -> tuple[Mask, ...]:
         return tuple(image_mask(soft, self._layout) for soft in objects.masks)
 
 
@@ -246,6 +244,72 @@ def _batches(frames: Iterable[Picture], size: int) -> Iterator[list[Picture]]:
     source = iter(frames)
     while batch := list(itertools.islice(source, size)):
         yield batch
+
+
+def shown_instances(
+    step: Step, layout: FrameLayout, masks_of: Callable[[Tracks], Sequence[Mask]]
+) -> Instances:
+    """What a step shows of a frame. masks_of: the tracks' masks of the image."""
+    if step.after is None:
+        return instances((), (), (), np.zeros((0, 4)), (), (), layout.source)
+    rows = step.shown[in_picture(step.after.objects.boxes[step.shown], layout)]
+    tracks = step.after.take(rows)
+    return instances(
+        tracks.ids,
+        tracks.objects.classes,
+        tracks.objects.scores,
+        layout.boxes_to_image(tracks.objects.boxes),
+        tracks.ages,
+        masks_of(tracks),
+        layout.source,
+    )
+
+
+def frame_evidence(
+    found: Detections,
+    step: Step,
+    shown: Instances,
+    layout: FrameLayout,
+    new_score: float,
+    masks: tuple[Mask, ...],
+    track_masks: tuple[Mask, ...],
+) -> FrameEvidence:
+    """What was known when a step decided. masks, track_masks: of the image, of ``found`` and the tracks."""
+    before, terms = step.before, step.terms
+    count, known = len(found), 0 if before is None else len(before)
+    empty = np.zeros((count, known), np.float32)
+    outcomes = _outcomes(found, step)
+    return FrameEvidence(
+        boxes=layout.boxes_to_image(found.boxes) if count else np.zeros((0, 4), np.float32),
+        categories=found.classes,
+        scores=found.scores,
+        centerness=found.centerness,
+        outcomes=outcomes,
+        wanted=_ids_wanted(step, outcomes),
+        track_ids=_of(before, "ids"),
+        track_ages=_of(before, "ages"),
+        track_scores=np.zeros(0, np.float32) if before is None else before.objects.scores,
+        track_categories=np.zeros(0, np.int64) if before is None else before.objects.classes,
+        track_boxes=np.zeros((0, 4), np.float32)
+        if before is None
+        else layout.boxes_to_image(before.objects.boxes),
+        cosine=empty if terms is None else terms.cosine,
+        mask_iou=empty if terms is None else terms.mask_iou,
+        box_iou=empty if terms is None else terms.box_iou,
+        shown=shown.track_ids,
+        new_score=new_score,
+        masks=masks,
+        track_masks=track_masks,
+    )
+
+
+def _cells(objects: Detections) -> Floats:
+    """Soft masks as the tracker looks at them: 1 above 0.5, else 0."""
+    return (objects.masks > 0.5).astype(np.float32)
+
+
+def _outcomes(found: Detections, step: Step) -> NDArray[np.uint8]:
+    return np.full(len(found), NEW, np.uint8) if step.decision is None else step.decision.outcomes
 
 
 def _of(tracks: Tracks | None, name: str) -> NDArray[np.int64]:
