@@ -1,9 +1,10 @@
-"""What happens to tracks, worst first: a queue that a person works through instead of watching every frame."""
+"""What happens to tracks, worst first: a queue to work through instead of watching every frame."""
 
 from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -83,7 +84,7 @@ def neighbour(events: Sequence[ReviewEvent], current: ReviewEvent | None, step: 
 
 
 def events_csv(events: Iterable[ReviewEvent]) -> str:
-    """A table with a head line; cells that a spreadsheet would take for a formula are quoted."""
+    """A table with a head line; no cell holds a text from outside."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(("rank", "frame", "track", "kind", "severity", "cause"))
@@ -109,7 +110,7 @@ def _life(track: ObservedTrack, length: int, risk: dict[int, float]) -> list[Rev
         add(frames[0], "birth", 0.3 if short else 0.1, "a track begins" + (" and soon ends" if short else ""))
     if frames[-1] < length - 1:
         add(frames[-1], "death", 0.1, "a track ends before the video does")
-    for before, after in zip(frames, frames[1:], strict=False):
+    for before, after in itertools.pairwise(frames):
         if after - before > 1:
             hidden = after - before - 1
             add(after, "re-match", 0.4, f"it was hidden for {hidden} frames and taken up again")
@@ -118,7 +119,7 @@ def _life(track: ObservedTrack, length: int, risk: dict[int, float]) -> list[Rev
 
 def _alarms(table: DiagnosticTable, risk: np.ndarray) -> list[ReviewEvent]:
     """Peaks of the watched diagnostics and of the risk itself."""
-    alarms = table.alarms()
+    alarms = table.alarms
     events: list[ReviewEvent] = []
     for kind, name, least in _WATCHED:
         for row in _peaks(table, alarms[name], least):
@@ -138,13 +139,12 @@ def _peaks(table: DiagnosticTable, values: np.ndarray, least: float) -> list[int
     """Rows with at least this value, of neighbours within one track only the highest."""
     rows = np.flatnonzero(values >= least)
     kept: list[int] = []
+    told: set[tuple[int, int]] = set()
     for row in rows[np.argsort(-values[rows], kind="stable")].tolist():
-        near = (
-            table.tracks[row] == table.tracks[other] and abs(table.frames[row] - table.frames[other]) < APART
-            for other in kept
-        )
-        if not any(near):
+        track, frame = int(table.tracks[row]), int(table.frames[row])
+        if not any((track, near) in told for near in range(frame - APART + 1, frame + APART)):
             kept.append(row)
+            told.add((track, frame))
     return kept
 
 

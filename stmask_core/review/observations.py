@@ -56,11 +56,12 @@ def what_was_known(evidence: FrameEvidence, number: int, weights: ScoreWeights) 
     """A frame's evidence as it concerns the track that the run called ``number``."""
     won = np.flatnonzero((evidence.wanted == number) & (evidence.outcomes != LOST))
     before = np.flatnonzero(evidence.track_ids == number)
+    if not len(won) and not len(before):
+        return NOTHING
     rivals = int(((evidence.wanted == number) & (evidence.outcomes == LOST)).sum())
     carried = evidence.track_masks[before[0]] if len(before) else None
     if not len(won):
-        age = float(evidence.track_ages[before[0]]) if len(before) else UNKNOWN
-        return Known(carried=carried, age=age, rivals=rivals)
+        return Known(carried=carried, age=float(evidence.track_ages[before[0]]), rivals=rivals)
     row = int(won[0])
     margin, similarity, distinctness = _decision(evidence, row, before, weights)
     return Known(
@@ -101,7 +102,7 @@ def _decision(
 class ObservedTrack:
     """One track; n frames, ascending. frames: (n,). masks: n, none empty. scores: (n,), NaN without one.
 
-    known: n. category_id: as ``Known.category`` numbers it (the run's), None when that is not known.
+    known: n. category_id: numbered as ``Known.category`` is; None when that is not known.
     sharpness: (n,) mean squared gradient inside each mask, NaN where no picture was looked at.
     """
 
@@ -133,7 +134,8 @@ class ObservedTrack:
 @dataclass(frozen=True, eq=False)
 class ObservedClip:
     """One video. size: (height, width). frame_change: (length,) how much of the picture's histogram is new,
-    NaN where no picture was looked at. reach: (x, y) image pixels that the correlation can see.
+    NaN where no picture was looked at. reach: (x, y) image pixels that the correlation can see, NaN when
+    that is not known.
     """
 
     name: str

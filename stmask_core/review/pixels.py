@@ -1,4 +1,4 @@
-"""What has to be seen in the pictures: sharpness of an object, and how much a picture differs from the last."""
+"""What has to be seen in the pictures: how sharp an object is, how much of a picture is new."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def sharpness(luma: NDArray[np.float32], mask: Mask) -> float:
         return float("nan")
     x1, y1, x2, y2 = mask.box
     crop = luma[y1:y2, x1:x2]
-    down, across = np.gradient(crop)
     inside = mask.crop_bits()
-    return float((down[inside] ** 2 + across[inside] ** 2).mean())
+    down, across = (np.asarray(np.gradient(crop, axis=axis))[inside] for axis in (0, 1))
+    return float((down**2 + across**2).mean())
 
 
 def histogram(luma: NDArray[np.float32]) -> NDArray[np.float64]:

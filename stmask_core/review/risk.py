@@ -18,14 +18,14 @@ FIRST_SHARE = 0.1
 def risks(table: DiagnosticTable) -> Floats:
     """(n,) risk of each row, 0 to 1: one minus the product of (1 - weight x alarm) over all diagnostics."""
     safe = np.ones(len(table.frames))
-    for name, alarm in table.alarms().items():
+    for name, alarm in table.alarms.items():
         safe *= 1 - WEIGHTS.get(name, 0.0) * alarm
     return 1 - safe
 
 
 def causes(table: DiagnosticTable, row: int, most: int = 3) -> list[str]:
     """Why a row is suspicious, in words, the strongest reason first."""
-    alarms = table.alarms()
+    alarms = table.alarms
     weighed = [(WEIGHTS.get(d.name, 0.0) * float(alarms[d.name][row]), d.words) for d in DIAGNOSTICS]
     return [words for weight, words in sorted(weighed, key=lambda item: -item[0])[:most] if weight > 0.02]
 

@@ -26,7 +26,7 @@ def occlusion(clip: ObservedClip, track: ObservedTrack) -> Floats:
     """
     values = np.zeros(len(track.frames))
     for row, (frame, mask) in enumerate(zip(track.frames.tolist(), track.masks, strict=True)):
-        recent = track.areas[:row][track.frames[:row] >= frame - SHRINK_WINDOW]
+        recent = track.areas[int(np.searchsorted(track.frames, frame - SHRINK_WINDOW)) : row]
         shrunk = 1 - track.areas[row] / np.median(recent) if len(recent) else 0.0
         others = [m for id_, m in clip.by_frame[frame] if id_ != track.id]
         values[row] = max(shrunk, covered(mask, others))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +81,7 @@ class DiagnosticTable:
     scores: Floats
     columns: Mapping[str, Floats]
 
+    @cached_property
     def alarms(self) -> dict[str, Floats]:
         """How alarming each diagnostic is in each row, 0 to 1."""
         return {d.name: d.alarm(self.columns[d.name]) for d in DIAGNOSTICS}

@@ -44,8 +44,8 @@ def category_flicker(clip: ObservedClip, track: ObservedTrack) -> Floats:
     differs = np.array(
         [UNKNOWN if k.category is None else float(k.category != track.category_id) for k in track.known]
     )
-    for row, frame in enumerate(track.frames):
-        window = differs[: row + 1][track.frames[: row + 1] > frame - FLICKER_WINDOW]
+    for row, frame in enumerate(track.frames.tolist()):
+        window = differs[int(np.searchsorted(track.frames, frame - FLICKER_WINDOW, "right")) : row + 1]
         known = window[np.isfinite(window)]
         values[row] = known.mean() if len(known) else UNKNOWN
     return values

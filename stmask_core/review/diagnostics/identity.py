@@ -1,4 +1,4 @@
-"""How sure the model was of an identity: from the recorded association scores (paper Eq. 14, spec section 11)."""
+"""How sure the model was of an identity: from the recorded association scores (paper Eq. 14)."""
 
 from __future__ import annotations
 

@@ -39,7 +39,10 @@ def area_jump(clip: ObservedClip, track: ObservedTrack) -> Floats:
 
 
 def beyond_correlation(clip: ObservedClip, track: ObservedTrack) -> Floats:
-    """Motion of the centre since the frame before, 1 = the edge of the correlation window (spec section 10)."""
+    """Motion of the centre since the frame before; 1 = the edge of the correlation window (spec section 10).
+
+    Undefined for a network whose window is not known.
+    """
     values = np.full(len(track.frames), UNKNOWN)
     follows = _follows(track)[1:]
     moved = np.abs(np.diff(track.centres, axis=0)) / np.array(clip.reach)
