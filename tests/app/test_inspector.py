@@ -1,4 +1,4 @@
-"""The inspector: its facts from a real document, its widgets with keys and clicks."""
+"""The inspector and "Why this ID?": their facts from a real document, their widgets with keys and clicks."""
 
 import numpy as np
 import pytest
@@ -9,6 +9,8 @@ from PySide6.QtWidgets import QMainWindow
 
 from app.panels.inspector_facts import facts_of
 from app.panels.inspector_panel import InspectorPanel
+from app.panels.why_panel import Name, WhyPanel, association_of, why_at, why_of
+from stmask_core.document.commands.identity import swap_tracks
 from stmask_core.document.commands.masks import set_mask, set_occlusion, set_outside
 from stmask_core.document.commands.predictions import (
     PredictedFrame,
@@ -21,7 +23,9 @@ from stmask_core.document.commands.tracks import create_track, rename_track, set
 from stmask_core.document.commands.videos import add_video, create_category
 from stmask_core.document.scope import Scope
 from stmask_core.formats.project_file import ProjectFile
+from stmask_core.structures.evidence import FrameEvidence, evidence_to_bytes
 from stmask_core.structures.masks import Mask
+from stmask_core.tracking.association import NEW, PAPER, AssociationSettings, ScoreTerms, decide
 
 HEIGHT, WIDTH, FRAMES = 24, 32, 20
 
@@ -218,3 +222,170 @@ def test_several_tracks_are_summed_up(panel, world):
     assert panel.group_here.text() == "2 of 2"
     assert panel.group_span.text() == "2 to 9"
     assert panel.swap_button.isEnabled()
+
+
+RELEASED = AssociationSettings()
+
+
+def evidence_of(cosine, mask_iou, box_iou, scores, track_ids, settings=RELEASED, masks=None, first_new=100):
+    """A frame's evidence as the tracker itself decides it."""
+    count, known = len(scores), len(track_ids)
+    cosine, mask_iou, box_iou = (
+        np.array(term, np.float32).reshape(count, known) for term in (cosine, mask_iou, box_iou)
+    )
+    scores, ids = np.array(scores, np.float32), np.array(track_ids, np.int64)
+    decision = decide(ScoreTerms(cosine, mask_iou, box_iou), scores, settings)
+    wanted = np.arange(first_new, first_new + count)
+    old = decision.outcomes != NEW
+    wanted[old] = ids[decision.tracks[old]]
+    empty = Mask.empty(HEIGHT, WIDTH)
+    return FrameEvidence(
+        boxes=np.zeros((count, 4), np.float32), categories=np.ones(count, np.int64), scores=scores,
+        centerness=np.ones(count, np.float32), outcomes=decision.outcomes, wanted=wanted, track_ids=ids,
+        track_ages=np.arange(1, known + 1), track_scores=np.ones(known, np.float32),
+        track_categories=np.ones(known, np.int64), track_boxes=np.zeros((known, 4), np.float32),
+        cosine=cosine, mask_iou=mask_iou, box_iou=box_iou, shown=ids[:-1], new_score=settings.new_score,
+        masks=tuple(masks or [empty] * count), track_masks=(empty,) * known,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def crowd():
+    """Tracks 3, 5 and 7, which is hidden. Detections: 3's, a second that wants 3, a new one."""
+    return evidence_of(
+        cosine=[[0.9, 0.3, -0.2], [0.8, 0.1, 0.0], [0.1, 0.2, 0.3]],
+        mask_iou=[[0.8, 0.2, 0.0], [0.5, 0.1, 0.0], [0.0, 0.1, 0.1]],
+        box_iou=[[0.9, 0.2, 0.0], [0.6, 0.1, 0.0], [0.0, 0.1, 0.0]],
+        scores=[0.7, 0.6, 0.5],
+        track_ids=[3, 5, 7],
+    )
+
+
+NAMES = {3: Name(3, 11, "#11 Rex", (255, 150, 0)), 5: Name(5, 12, "#12 cat", (15, 90, 255))}
+
+
+def test_why_a_detection_continued_its_track(crowd):
+    why = why_of(crowd, 3, NAMES, RELEASED)
+    assert why.outcome == "continued"
+    assert [c.name and c.name.number for c in why.candidates] == [3, None, 5, 7]
+    best, new = why.candidates[:2]
+    assert (best.chosen, best.total) == (True, pytest.approx(0.95 + 0.8 + 2 * 0.9))
+    assert (best.similarity, best.box) == (pytest.approx(0.95), pytest.approx(1.8))
+    assert new.total == pytest.approx(1.4)
+    assert why.margin == pytest.approx(best.total - 1.4)
+    assert [c.name.number for c in why.candidates if c.hidden] == [7]
+    assert [(lost.detection, lost.wanted.label) for lost in why.rivals] == [(1, "#11 Rex")]
+    assert why.by_score
+    assert why.rivals[0].total == pytest.approx(0.9 + 0.5 + 1.2)
+
+
+def test_why_a_track_began_or_was_carried(crowd):
+    began = why_of(crowd, 102, NAMES, RELEASED)
+    assert (began.outcome, began.candidates[0].name, began.candidates[0].chosen) == ("began", None, True)
+    assert began.second.name.label == "#12 cat"
+    assert began.margin == pytest.approx(1.4 - (0.6 + 0.1 + 0.2))
+    carried = why_of(crowd, 7, NAMES, RELEASED)
+    assert (carried.outcome, carried.age, carried.candidates) == ("carried", 3, ())
+    assert carried.closest.total == pytest.approx(0.75)
+    assert carried.closest.went_to is None
+    assert why_of(crowd, 77, NAMES, RELEASED).outcome == "unknown"
+    alone = evidence_of([], [], [], [0.5], [])
+    assert why_of(alone, 100, {}, RELEASED).outcome == "first"
+
+
+def test_the_runs_own_rule_counts():
+    evidence = evidence_of([[0.9, 0.2]], [[0.4, 0.9]], [[0.0, 1.0]], [0.8], [1, 2], PAPER)
+    noted = {"association": {"similarity": "cosine", "mask_weight": 1.0, "box_weight": 0.0, "wins": "score"}}
+    why = why_of(evidence, 1, {}, association_of(noted))
+    assert (why.outcome, why.candidates[0].total) == ("continued", pytest.approx(1.3))
+    nonsense = {"association": {"mask_weight": "much", "box_weight": float("nan"), "similarity": 3}}
+    assert association_of(nonsense) == association_of({}) == RELEASED
+
+
+def test_why_is_found_in_the_document_by_the_mask_after_people_swapped_identities(world):
+    document = world.document
+    run = start_run(document, world.video, first=10, last=12, beside=True)
+    masks = (block(1, 1), block(20, 12))
+    evidence = evidence_of(
+        [[0.9, 0.0], [0.0, 0.8]], [[1, 0], [0, 1]], [[1, 0], [0, 1]], [0.9, 0.8], [0, 1], masks=masks
+    )
+    frames = [
+        PredictedFrame(
+            frame,
+            tuple(Prediction(n, world.dogs, mask, 0.9) for n, mask in enumerate(masks)),
+            evidence_to_bytes(evidence),
+        )
+        for frame in (10, 11)
+    ]
+    add_predictions(document, run.id, frames)
+    tracks = dict(document.runs[run.id].tracks)
+
+    def why(track, frame):
+        return why_at(document, track, frame, lambda known: (f"#{known.id}", (1, 2, 3)))
+
+    assert why(tracks[0], 11).name.number == 0
+    assert why(tracks[0], 11).candidates[0].name.label == f"#{tracks[0]}"
+    swap_tracks(document, tracks[0], tracks[1], Scope.from_here_on(11))
+    assert why(tracks[0], 11).name.number == 1
+    assert why(tracks[0], 10).name.number == 0
+    set_mask(document, tracks[0], 11, block(5, 5))  # drawn by a person: what the model knew of it stays
+    assert why(tracks[0], 11).outcome == "continued"
+    assert why(tracks[0], 3) is None
+
+
+@pytest.fixture
+def why_panel(qtbot):
+    panel = WhyPanel()
+    qtbot.addWidget(panel)
+    panel.resize(330, 560)
+    panel.show()
+    return panel
+
+
+def test_the_decision_in_words_and_bars(why_panel, crowd):
+    why_panel.show_facts(why_of(crowd, 3, NAMES, RELEASED))
+    assert why_panel.verdict.text() == "#11 Rex beat “new track” by 2.15."
+    assert "No other track came as close" in why_panel.details.text()
+    assert "Another detection wanted it too" in why_panel.details.text()
+    assert why_panel.candidates.count() == 4
+    spoken = why_panel.candidates.item(0).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert "Rex: 3.55" in spoken
+    picture = why_panel.candidates.grab().toImage()
+    ratio = picture.devicePixelRatio()
+    row = why_panel.candidates.visualItemRect(why_panel.candidates.item(0))
+    colours = {
+        picture.pixelColor(int(x * ratio), int(row.center().y() * ratio)).name()
+        for x in range(row.left(), row.right())
+    }
+    assert {"#4c9be8", "#e09b2d", "#3fae7a"} <= colours
+    why_panel.show_facts(why_of(crowd, 102, NAMES, RELEASED))
+    assert "0.50 short of the 1.40" in why_panel.details.text()
+    why_panel.show_facts(why_of(crowd, 7, NAMES, RELEASED))
+    assert not why_panel.candidates.isVisible()
+    assert "last detection was 3 frames ago" in why_panel.details.text()
+
+
+def test_a_lost_detection_is_restored_and_a_candidate_is_chosen_with_keys(why_panel, crowd):
+    restored, chosen = listen(why_panel.restore_wanted), listen(why_panel.track_chosen)
+    why_panel.show_facts(why_of(crowd, 3, NAMES, RELEASED))
+    assert not why_panel.restore_button.isEnabled()
+    item = why_panel.lost.item(0)
+    QTest.mouseClick(
+        why_panel.lost.viewport(), Qt.MouseButton.LeftButton, pos=why_panel.lost.visualItemRect(item).center()
+    )
+    assert restored == []
+    QTest.mouseClick(why_panel.restore_button, Qt.MouseButton.LeftButton)
+    QTest.keyClick(why_panel.lost, Qt.Key.Key_Return)
+    assert restored == [(1,), (1,)]
+    why_panel.candidates.setCurrentRow(0)
+    for key in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Down, Qt.Key.Key_Return):
+        QTest.keyClick(why_panel.candidates, key)
+    assert chosen == [(12,)]  # "new track" is nothing to go to
+
+
+def test_nothing_to_explain(why_panel):
+    why_panel.show_facts(None)
+    assert "No model run" in why_panel.verdict.text()
+    why_panel.show_nothing()
+    assert "Select a mask" in why_panel.verdict.text()
+    assert not why_panel.lost.isVisible()
