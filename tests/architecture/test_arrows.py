@@ -18,12 +18,13 @@ MAY_IMPORT = {
     "tracking": {"structures"},
     "document": {"structures"},
     "evaluation": {"structures"},
-    "review": {"structures"},
+    "review": {"evaluation", "structures"},  # what is suspicious is held against what is wrong
     "formats": {"document", "structures"},
     "engine": {"model", "tracking", "video", "structures"},
     "training": {"model", "tracking", "video", "engine", "evaluation", "structures"},
     "project": {"document", "formats", "video", "structures"},
     "pre_label": {"document", "engine", "formats", "tracking", "video", "structures"},
+    "inspect_project": {"document", "model", "review", "structures"},  # the door; of model only config
     "bench": None,  # measures every room
     "cli": None,  # calls every room
 }
