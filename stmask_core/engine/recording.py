@@ -61,6 +61,11 @@ class Features:
     maps: FrameFeatures
     prototypes: torch.Tensor
 
+    def to(self, place: torch.device) -> Features:
+        """The same on another device."""
+        maps = FrameFeatures(self.maps.pyramid_map.to(place), self.maps.tower.to(place))
+        return Features(maps, self.prototypes.to(place))
+
 
 @dataclass(frozen=True, eq=False)
 class FrameRecord:
@@ -115,8 +120,10 @@ class Recorder:
 
     def close(self) -> None:
         """Write what is waiting and close the file."""
-        self._write()
-        self._connection.close()
+        try:
+            self._write()
+        finally:
+            self._connection.close()
 
     def _write(self) -> None:
         try:
@@ -234,7 +241,8 @@ def _objects_to_bytes(record: FrameRecord) -> bytes:
         ("found", found.masks, record.found_masks),
         ("carried", carried.cells, carried.masks),
     ):
-        arrays[f"{name}.bits"] = np.packbits(cells.reshape(len(cells), -1) > 0.5, axis=1)
+        flat = cells.reshape(len(cells), cells.shape[1] * cells.shape[2])
+        arrays[f"{name}.bits"] = np.packbits(flat > 0.5, axis=1)
         arrays |= {f"{name}.{key}": value for key, value in _masks_to_arrays(masks).items()}
     content = numpy_tensors.save({key: np.ascontiguousarray(value) for key, value in arrays.items()})
     return zlib.compress(content, 1)

@@ -1,0 +1,321 @@
+"""Replay: the run again from its recording, and what other constants change."""
+
+import sqlite3
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import torch
+
+from stmask_core.engine.clip import ClipTracker, RunSettings, track_clip
+from stmask_core.engine.recording import Recorder, Recording
+from stmask_core.engine.replay import ReplayTally, constants_of_run, replay, with_constants
+from stmask_core.engine.session import Model, model_of
+from stmask_core.errors import FormatError, InferenceError
+from stmask_core.model.inference import optimise_for_inference
+from stmask_core.structures.evidence import FrameEvidence
+from stmask_core.structures.letterbox import FrameLayout
+from stmask_core.tracking.association import PAPER, AssociationSettings
+from tests.core.tiny_model import CATEGORIES, tiny_network
+from tests.golden.vectors import golden_network, load, network_input, text
+
+COUNT = 12
+RELEASED = AssociationSettings()
+OTHERS = {
+    "every detection its own track": "new_score=99",
+    "never a new track": "new_score=-99",
+    "one frame and gone": "retire_after=1",
+    "the paper": "paper",
+    "similarity alone": "mask_weight=0 box_weight=0 new_score=0.9",
+    "the tie rule": "wins=association",
+    "what is shown": "keep=1 decay=0.5 min_score=0.2 min_area=40",
+}
+
+
+def constants(words, base=RELEASED):
+    if words == "paper":
+        return PAPER
+    return with_constants(base, dict(word.split("=") for word in words.split()))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return model_of(tiny_network(), CATEGORIES)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Discs that move, cross and hide for a while."""
+    y, x = np.mgrid[:90, :160]
+    frames = []
+    for n in range(COUNT):
+        frame = np.full((90, 160, 3), 100, np.uint8) + (x[..., None] // 4).astype(np.uint8)
+        for k, colour in enumerate(((220, 40, 30), (30, 90, 220), (240, 220, 40))):
+            if k != 1 or not 4 <= n < 7:
+                at = 30 + 45 * k + (1 - k) * 7 * n
+                frame[(x - at) ** 2 + (y - 45) ** 2 < 300] = colour
+        frames.append(frame)
+    return frames
+
+
+def recorded(path, model, pictures, settings):
+    """(the recording, the run's results)."""
+    with Recorder(path, {"of": "a test"}) as recorder:
+        results = []
+        for result in track_clip(model, pictures, settings):
+            recorder.add(result.frame, result.record)
+            results.append(result)
+    return Recording(path), results
+
+
+@pytest.fixture(scope="module")
+def with_features(tmp_path_factory, model, pictures):
+    path = tmp_path_factory.mktemp("recording") / "clip.recording"
+    return recorded(path, model, pictures, RunSettings(batch=1, record="features"))
+
+
+@pytest.fixture(scope="module")
+def without_features(tmp_path_factory, model, pictures):
+    path = tmp_path_factory.mktemp("recording") / "clip.recording"
+    return recorded(path, model, pictures, RunSettings(batch=1, record="objects"))
+
+
+def assert_the_same(replayed, run):
+    """Equal to the last bit: what is shown, and what is known."""
+    assert len(replayed) == len(run)
+    for ours, theirs in zip((r.result for r in replayed), run, strict=True):
+        assert ours.frame == theirs.frame
+        for name in ("track_ids", "category_ids", "scores", "boxes", "ages"):
+            assert np.array_equal(getattr(ours.instances, name), getattr(theirs.instances, name)), name
+        assert ours.instances.mask_list == theirs.instances.mask_list
+        for field in fields(FrameEvidence):
+            mine, other = getattr(ours.evidence, field.name), getattr(theirs.evidence, field.name)
+            same = np.array_equal(mine, other) if isinstance(mine, np.ndarray) else mine == other
+            assert same, (ours.frame, field.name)
+
+
+def assert_close(replayed, run, pixels=4):
+    """Equal identities; masks and boxes but for rounding."""
+    for ours, theirs in zip((r.result.instances for r in replayed), (r.instances for r in run), strict=True):
+        for name in ("track_ids", "category_ids", "ages"):
+            assert np.array_equal(getattr(ours, name), getattr(theirs, name)), name
+        assert np.abs(ours.scores - theirs.scores).max(initial=0) < 1e-5
+        for a, b in zip(ours.mask_list, theirs.mask_list, strict=True):
+            assert int((a.bits() != b.bits()).sum()) <= pixels
+
+
+@pytest.mark.parametrize("kept", ["with_features", "without_features"])
+def test_with_the_constants_of_the_run_it_is_the_run(kept, request):
+    recording, run = request.getfixturevalue(kept)
+    replayed = list(replay(recording, RELEASED))
+    assert_the_same(replayed, run)
+    assert len({int(i) for r in run for i in r.instances.track_ids}) > 3  # there was something to get wrong
+    assert sum(frame.computed + frame.estimated for frame in replayed) == 0
+
+
+@pytest.mark.parametrize("words", OTHERS.values(), ids=OTHERS)
+def test_a_run_with_other_constants_replays_as_itself(tmp_path, model, pictures, words):
+    settings = RunSettings(batch=1, association=constants(words), record="objects")
+    recording, run = recorded(tmp_path / "clip.recording", model, pictures, settings)
+    assert_the_same(list(replay(recording, settings.association)), run)
+
+
+def test_a_run_of_the_plain_tracker_replays_as_itself(tmp_path, model, pictures):
+    settings = RunSettings(batch=1, temporal_fusion=False, record="objects")
+    recording, run = recorded(tmp_path / "clip.recording", model, pictures, settings)
+    assert_the_same(list(replay(recording, RELEASED)), run)
+    other = constants("new_score=2.5 similarity=cosine")
+    again = track_clip(model, pictures, replace(settings, association=other))
+    assert_the_same(list(replay(recording, other)), list(again))
+
+
+@pytest.mark.parametrize("words", OTHERS.values(), ids=OTHERS)
+def test_with_features_other_constants_give_what_a_run_with_them_gives(with_features, model, pictures, words):
+    recording, _ = with_features
+    other = constants(words)
+    run = list(track_clip(model, pictures, RunSettings(batch=1, association=other)))
+    replayed = list(replay(recording, other, model=lambda: model))
+    assert_close(replayed, run)
+    assert sum(frame.estimated for frame in replayed) == 0
+
+
+def test_the_network_is_asked_for_only_when_it_is_needed(with_features):
+    recording, _ = with_features
+
+    def refuse():
+        raise AssertionError("nobody needs it")
+
+    assert list(replay(recording, RELEASED, model=refuse))
+    with pytest.raises(AssertionError):
+        list(replay(recording, constants("new_score=99"), model=refuse))
+
+
+def test_without_features_it_says_what_it_estimated(without_features, model):
+    recording, _ = without_features
+    tally = tallied(replay(recording, constants("new_score=99"), model=lambda: model))
+    assert tally.estimated > 0
+    assert not tally.is_exact
+    # what is only shown or hidden, and what only the run's own tracks decide, needs no estimate
+    assert tallied(replay(recording, constants(OTHERS["what is shown"]))).is_exact
+
+
+def tallied(frames):
+    tally = ReplayTally()
+    for frame in frames:
+        tally.add(frame)
+    return tally
+
+
+def test_counts_say_what_the_constants_mean(with_features, model):
+    recording, run = with_features
+    as_run = tallied(replay(recording, RELEASED))
+    shown = [int(i) for r in run for i in r.instances.track_ids]
+    assert as_run.masks == len(shown)
+    assert as_run.tracks == len(set(shown))
+    assert as_run.births == sum(int((r.evidence.outcomes == 0).sum()) for r in run)
+    assert as_run.lost == sum(int((r.evidence.outcomes == 2).sum()) for r in run)
+    alone = tallied(replay(recording, constants("new_score=99"), model=lambda: model))
+    assert alone.births == sum(len(r.evidence.scores) for r in run)
+    assert alone.switches > as_run.switches
+    one = tallied(replay(recording, constants("new_score=-99"), model=lambda: model))
+    assert one.births == len(run[0].evidence.scores)
+    retired = tallied(replay(recording, constants("retire_after=0"), model=lambda: model))
+    assert retired.births >= as_run.births
+    assert retired.masks == sum(lane_length(lane.detected) for lane in retired.lanes())
+
+
+def lane_length(spans):
+    return sum(stop - start for start, stop in spans)
+
+
+def test_lanes_are_what_is_shown(with_features):
+    recording, run = with_features
+    lanes = tallied(replay(recording, RELEASED)).lanes()
+    for lane in lanes:
+        frames = [r.frame for r in run if lane.track in r.instances.track_ids]
+        detected = [
+            r.frame
+            for r in run
+            if lane.track in r.instances.track_ids
+            and r.instances.sources[r.instances.track_ids.tolist().index(lane.track)] == "detected"
+        ]
+        assert [f for start, stop in lane.shown for f in range(start, stop)] == frames
+        assert [f for start, stop in lane.detected for f in range(start, stop)] == detected
+
+
+GOLDEN = ("STMask_plus_resnet50-small", "STMask_plus_resnet50_ada-real", "STMask_base-small")
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+@torch.inference_mode()
+def test_golden_clips_replay_as_they_ran(tmp_path, name):
+    golden = load(name)
+    meta = text(golden, "meta_json")
+    network = golden_network(meta["config"])
+    names = tuple(f"category {n}" for n in range(1, network.config.num_classes))
+    model = Model(network, optimise_for_inference(network), names, torch.device("cpu"), "fp32")
+    layout = FrameLayout(*(tuple(meta[f"{kind}_shape"][:2]) for kind in ("ori", "img", "pad")))
+    other = constants("new_score=2.9 wins=association retire_after=2")
+    trackers = [
+        ClipTracker(model, layout, RunSettings(association=association, record="features"))
+        for association in (RELEASED, other)
+    ]
+    runs = [[], []]
+    with Recorder(tmp_path / "clip.recording", {}) as recorder:
+        for frame in range(6):
+            raw = model.ready(network_input(golden, frame))
+            for tracker, results in zip(trackers, runs, strict=True):
+                results.append(tracker.step(frame, raw, 0))
+            recorder.add(frame, runs[0][-1].record)
+    recording = Recording(tmp_path / "clip.recording")
+    replayed = list(replay(recording, RELEASED))
+    assert_the_same(replayed, runs[0])
+    for frame in replayed:  # and so the authors' own numbers
+        shown = golden[f"f{frame.result.frame}/post/box"].reshape(-1, 4)
+        assert np.array_equal(frame.result.instances.boxes, shown)
+    assert_close(list(replay(recording, other, model=lambda: model)), runs[1])
+
+
+def test_a_recording_goes_on_and_belongs_to_one_run(tmp_path, with_features):
+    _, run = with_features
+    path = tmp_path / "clip.recording"
+    about = {"of": "a test"}
+    for part in (run[:5], run[4:]):  # a frame comes again
+        with Recorder(path, about) as recorder:
+            for result in part:
+                recorder.add(result.frame, result.record)
+    assert_the_same(list(replay(Recording(path), RELEASED)), run)
+    with Recorder(path, {"of": "another"}) as recorder:
+        recorder.add(0, run[0].record)
+    assert len(Recording(path).frames) == 1
+    with Recorder(path, {"of": "another"}) as recorder:
+        recorder.add(5, run[5].record)
+    with pytest.raises(FormatError, match="missing"):
+        _ = Recording(path).frames
+
+
+@pytest.mark.parametrize("spoil", ["no file", "text", "no table", "cut", "swapped", "no start", "masks"])
+def test_damaged_recordings_are_refused_in_one_line(tmp_path, without_features, spoil):
+    path = tmp_path / "clip.recording"
+    if spoil == "text":
+        path.write_text("no recording at all")
+    elif spoil == "no table":
+        sqlite3.connect(path).execute("CREATE TABLE other (a)").connection.close()
+    elif spoil != "no file":
+        path.write_bytes(without_features[0].path.read_bytes())
+        connection = sqlite3.connect(path)
+        with connection:
+            change = {
+                "cut": "UPDATE frames SET objects = substr(objects, 1, 200) WHERE frame = 3",
+                "swapped": "UPDATE frames SET objects = 'text' WHERE frame = 3",
+                "no start": "DELETE FROM frames WHERE frame = 0",
+                "masks": "UPDATE frames SET objects = (SELECT features FROM frames) WHERE frame = 3",
+            }[spoil]
+            if spoil == "masks":
+                connection.execute("UPDATE frames SET objects = ? WHERE frame = 3", (spoiled(path),))
+            else:
+                connection.execute(change)
+        connection.close()
+    with pytest.raises(FormatError, match="--record"):
+        list(replay(Recording(path), RELEASED))
+
+
+def spoiled(path):
+    """A frame whose masks hang over the image."""
+    import zlib
+
+    from safetensors.numpy import load as read
+    from safetensors.numpy import save
+
+    with sqlite3.connect(path) as connection:
+        (data,) = connection.execute("SELECT objects FROM frames WHERE frame = 3").fetchone()
+    arrays = read(zlib.decompress(data))
+    arrays["found.crops"] = arrays["found.crops"] + np.array([1000, 0, 0, 0, 0])
+    return zlib.compress(save(arrays))
+
+
+def test_too_many_tracks_stop_with_advice(without_features, monkeypatch):
+    monkeypatch.setattr("stmask_core.engine.replay.MOST_TRACKS", 3)
+    with pytest.raises(InferenceError, match="retire_after"):
+        list(replay(without_features[0], constants("new_score=99")))
+
+
+def test_constants_are_read_from_text():
+    settings = constants("new_score=2 box_weight=0.5 wins=association retire_after=7 keep=3")
+    assert settings.new_score == pytest.approx(2)
+    assert (settings.box_weight, settings.wins, settings.retire_after, settings.keep) == (
+        0.5,
+        "association",
+        7,
+        3,
+    )
+    assert constants("retire_after=none", settings).retire_after is None
+    for wrong in ("speed=3", "keep=-1", "keep=1.5", "decay=nan", "wins=luck", "new_score=high"):
+        with pytest.raises(ValueError, match=wrong.split("=")[0]):
+            constants(wrong)
+    from dataclasses import asdict
+
+    for known in (RELEASED, PAPER, settings):
+        assert constants_of_run(asdict(known)) == known
+    with pytest.raises(FormatError):
+        constants_of_run({"keep": "many"})
