@@ -3,10 +3,11 @@
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from app.dialogs.run_dialog import RunDialog
 from app.flows.run_request import RunRequest
+from app.panels.run_strip import RunStrip, duration
 
 GIVEN = RunRequest("demo", 0, 99, retire=30, letterbox=True)
 
@@ -95,13 +96,12 @@ def test_a_bad_file_says_why_and_cannot_run(make, qtbot):
     assert not dialog.mark.isVisible()
 
 
-def test_long_words_are_shown_whole(make):
+def test_long_words_are_shown_whole(make, qtbot):
     dialog = make()
     words = "This file is not what it seems to be. " * 12
     dialog.show_description("demo", words, False)
-    QApplication.processEvents()
     label = dialog.description
-    assert label.height() >= label.heightForWidth(label.width())
+    qtbot.waitUntil(lambda: label.height() >= label.heightForWidth(label.width()))
 
 
 def test_frames_follow_the_choice_and_the_numbers(make, qtbot):
@@ -196,3 +196,90 @@ def test_tab_goes_through_the_dialog_from_top_to_bottom(make):
         dialog.precision, dialog.temporal, dialog.more_button, dialog.run_button,
     ]  # fmt: skip
     assert [widget for widget in seen if widget in order] == order
+
+
+@pytest.fixture
+def page(qtbot):
+    """Something that takes the room which the strip leaves, as the timeline does in the window."""
+    page = QWidget()
+    qtbot.addWidget(page)
+    QVBoxLayout(page).addWidget(QLabel(), 1)
+    page.resize(700, 300)
+    page.show()
+    return page
+
+
+@pytest.fixture
+def strip(page):
+    strip = RunStrip()
+    page.layout().insertWidget(0, strip)
+    return strip
+
+
+def click(button):
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_the_strip_is_there_only_during_a_run(strip):
+    assert not strip.isVisible()
+    strip.begin(240)
+    assert strip.isVisible()
+    assert strip.bar.maximum() == 0  # nothing is known yet
+    strip.advance(60, 7.5, 24.0)
+    assert (strip.bar.value(), strip.bar.maximum()) == (60, 240)
+    for fact in ("60 of 240", "7.5 frames/s", "0:24"):
+        assert fact in strip.words.text()
+    strip.finish()
+    assert not strip.isVisible()
+
+
+def test_the_strip_asks_and_waits_to_be_told(strip, qtbot):
+    strip.begin(240)
+    strip.advance(60, 7.5, 24.0)
+    with qtbot.waitSignal(strip.pause_wanted):
+        click(strip.pause_button)
+    assert strip.pause_button.text() == "Pause"
+    strip.paused(True)
+    assert strip.pause_button.text() == "Go on"
+    assert "60 of 240" in strip.words.text()
+    strip.paused(False)
+    with qtbot.waitSignal(strip.cancel_wanted):
+        strip.cancel_button.setFocus()
+        QTest.keyClick(strip.cancel_button, Qt.Key.Key_Space)
+    strip.advance(61, 7.5, 23.0)  # was on its way
+    assert strip.words.text() == "Stopping…"
+    with qtbot.assertNotEmitted(strip.cancel_wanted):
+        click(strip.cancel_button)
+
+
+def test_a_second_run_starts_afresh(strip):
+    strip.begin(240)
+    strip.advance(200, 7.5, 5.0)
+    click(strip.cancel_button)
+    strip.finish()
+    strip.begin(10)
+    assert strip.cancel_button.isEnabled()
+    assert strip.pause_button.text() == "Pause"
+    strip.advance(1, 2.0, 4.5)
+    assert "1 of 10" in strip.words.text()
+
+
+def test_a_failure_stays_until_it_is_closed(strip, qtbot):
+    strip.begin(240)
+    strip.fail("The device ran out of memory. Choose fewer frames at once. " * 6)
+    words = strip.words
+    qtbot.waitUntil(lambda: words.height() >= words.heightForWidth(words.width()))
+    assert not strip.bar.isVisible()
+    assert not strip.cancel_button.isVisible()
+    click(strip.close_button)
+    assert not strip.isVisible()
+    strip.begin(5)
+    assert strip.bar.isVisible()
+    assert not strip.close_button.isVisible()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (3599.4, "59:59"), (3661, "1:01:01"), (-3, "0:00")]
+)
+def test_durations_read_like_a_clock(seconds, text):
+    assert duration(seconds) == text
