@@ -113,17 +113,23 @@ def why_at(document: Document, track: TrackId, frame: int, name_of: NameOf) -> W
     The run is the one that made the mask, else the newest that went over the frame. FormatError when its
     evidence is damaged.
     """
-    run = _run_at(document, track, frame)
-    data = None if run is None else document.evidence(run.id, frame)
-    if run is None or data is None:
+    found = evidence_at(document, track, frame)
+    if found is None:
         return None
-    evidence = evidence_from_bytes(data)
+    run, evidence = found
     names = {}
     for called, known in run.tracks:
         if known in document.tracks:
             names[called] = Name(called, known, *name_of(document.tracks[known]))
     number = _number_of(document, evidence, run, track, frame)
     return why_of(evidence, number, names, association_of(run.settings))
+
+
+def evidence_at(document: Document, track: TrackId, frame: int) -> tuple[ModelRun, FrameEvidence] | None:
+    """The run that ``why_at`` speaks of and what it knew in the frame: rows of detections count in this."""
+    run = _run_at(document, track, frame)
+    data = None if run is None else document.evidence(run.id, frame)
+    return None if run is None or data is None else (run, evidence_from_bytes(data))
 
 
 def why_of(

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QMainWindow
 
 from app.panels.inspector_facts import facts_of
 from app.panels.inspector_panel import InspectorPanel
-from app.panels.why_panel import Name, WhyPanel, association_of, why_at, why_of
+from app.panels.why_panel import Name, WhyPanel, association_of, evidence_at, why_at, why_of
 from stmask_core.document.commands.identity import swap_tracks
 from stmask_core.document.commands.masks import set_mask, set_occlusion, set_outside
 from stmask_core.document.commands.predictions import (
@@ -330,6 +330,7 @@ def test_why_is_found_in_the_document_by_the_mask_after_people_swapped_identitie
     assert why(tracks[0], 10).name.number == 0
     set_mask(document, tracks[0], 11, block(5, 5))  # drawn by a person: what the model knew of it stays
     assert why(tracks[0], 11).outcome == "continued"
+    assert evidence_at(document, tracks[0], 11)[1].masks == masks
     assert why(tracks[0], 3) is None
 
 
