@@ -14,7 +14,16 @@ from types import TracebackType
 from stmask_core.document.document import Document
 from stmask_core.errors import ProjectFileError
 from stmask_core.formats.atomic import atomic_path
-from stmask_core.formats.project.connection import Journal, connect, set_journal, translated
+from stmask_core.formats.project.connection import (
+    Journal,
+    connect,
+    connect_and_read,
+    connect_to_read,
+    leave_nothing_behind,
+    may_write,
+    set_journal,
+    translated,
+)
 from stmask_core.formats.project.lock import WriterLock
 from stmask_core.formats.project.rescue import RescueReport, open_for_rescue, rescue_into
 from stmask_core.formats.project.schema import VERSION, create_schema, migrate, version_of
@@ -75,7 +84,7 @@ class ProjectFile:
         except OSError:
             return _open_read_only(target, "its folder cannot be written.")
         try:
-            if not os.access(target, os.W_OK):
+            if not may_write(target):
                 lock.release()
                 return _open_read_only(target, "the file cannot be written.")
             version, damage = _inspect(target)
@@ -183,8 +192,7 @@ def _inspect(path: Path) -> tuple[int, str]:
     """(version, damage in words or empty) of a file, without writing a byte to it."""
     with translated(path):
         try:
-            connection = connect(path, "ro")
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            connection = connect_and_read(path, "ro")
         except sqlite3.OperationalError:
             connection = connect(path, "rw")  # a journal left by a crash has to be played back first
         try:
@@ -192,21 +200,18 @@ def _inspect(path: Path) -> tuple[int, str]:
             answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         finally:
             connection.close()
+            leave_nothing_behind(path)
     return version, "" if answer == "ok" else str(answer)
 
 
 def _open_read_only(path: Path, reason: str) -> ProjectFile:
     with translated(path):
-        try:
-            connection = connect(path, "ro")
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        except sqlite3.OperationalError:
-            # The folder refuses the shared memory of WAL: nobody can be writing, read the file as it is.
-            connection = connect(path, "ro", immutable=True)
+        connection = connect_to_read(path)
         try:
             version = version_of(connection)
         except BaseException:
             connection.close()
+            leave_nothing_behind(path)
             raise
     if version < VERSION:
         connection = _migrated_copy(connection)

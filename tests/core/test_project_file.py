@@ -219,6 +219,114 @@ def test_opened_read_only_nothing_changes(project):
     assert digest(project) == before
 
 
+def beside(project):
+    """Names of everything that lies beside a project."""
+    return sorted(p.name for p in project.parent.iterdir() if p != project)
+
+
+def test_reading_leaves_nothing_behind(project, tmp_path):
+    before = digest(project)
+    with (
+        ProjectFile.open(project, read_only=True) as first,
+        ProjectFile.open(project, read_only=True) as second,
+    ):
+        first.close()
+        assert worker.step_of(second.document) == 5
+        check_indexes(second.document)  # the pixels can still be read
+    assert beside(project) == []
+    rescue(project, tmp_path / "rescued.stm")
+    assert beside(project) == []
+    assert digest(project) == before
+
+
+def test_refusing_leaves_nothing_behind(project):
+    with sqlite3.connect(project) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    for read_only in (False, True):
+        with pytest.raises(ProjectFileError, match="newer STMask Annotator"):
+            ProjectFile.open(project, read_only=read_only)
+    assert beside(project) == []
+
+
+def test_a_reader_that_outlives_the_writer(project, tmp_path):
+    """The writer's edits are in the file itself when it closes, so that a copy of the file has them."""
+    with ProjectFile.open(project) as writer:
+        reader = ProjectFile.open(project, read_only=True)
+        worker.one_edit(writer.document, 6)
+    shutil.copy(project, tmp_path / "copy.stm")
+    check_indexes(reader.document)
+    reader.close()
+    assert beside(project) == []
+    for path in (project, tmp_path / "copy.stm"):
+        with ProjectFile.open(path, read_only=True) as file:
+            assert worker.step_of(file.document) == 6
+
+
+def test_a_reader_that_closes_first_disturbs_no_writer(project):
+    with ProjectFile.open(project) as writer:
+        ProjectFile.open(project, read_only=True).close()  # before the first edit: the journal is empty
+        worker.one_edit(writer.document, 6)
+        ProjectFile.open(project, read_only=True).close()
+        worker.one_edit(writer.document, 7)
+        writer.document.undo()
+        with ProjectFile.open(project, read_only=True) as reader:
+            assert worker.step_of(reader.document) == 6
+    assert beside(project) == []
+
+
+def crashed(project, folder):
+    """A project whose last edit is in its journal only, as a crash leaves it."""
+    folder.mkdir()
+    with ProjectFile.open(project) as file:
+        worker.one_edit(file.document, 6)
+        for name in (project.name, f"{project.name}-wal"):
+            shutil.copy(project.with_name(name), folder / name)
+    return folder / project.name
+
+
+def test_reading_after_a_crash_finds_the_last_edit_and_keeps_the_journal(project, tmp_path):
+    path = crashed(project, tmp_path / "crashed")
+    before = digest(path), digest(path.with_name(f"{path.name}-wal"))
+    with ProjectFile.open(path, read_only=True) as file:
+        assert worker.step_of(file.document) == 6
+    assert (digest(path), digest(path.with_name(f"{path.name}-wal"))) == before
+    with ProjectFile.open(path) as file:
+        assert worker.step_of(file.document) == 6
+    assert beside(path) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions of Unix")
+def test_a_file_that_others_own_is_read_without_a_trace(project):
+    """A journal that we made would keep its owner from writing."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "clip.stm"
+        shutil.copy(project, path)
+        path.chmod(0o444)
+        path.parent.chmod(0o777)
+        with ordinary_user():
+            with ProjectFile.open(path, read_only=True) as file:
+                assert worker.step_of(file.document) == 5
+            assert beside(path) == []
+            with ProjectFile.open(path) as file:
+                assert "cannot be written" in file.read_only_reason
+                assert beside(path) == []
+            assert beside(path) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions of Unix")
+def test_edits_waiting_in_a_folder_that_cannot_be_written_are_not_overlooked(project):
+    with tempfile.TemporaryDirectory() as name:
+        path = crashed(project, Path(name) / "crashed")
+        path.parent.chmod(0o555)
+        Path(name).chmod(0o755)
+        try:
+            with ordinary_user(), pytest.raises(ProjectFileError, match="not closed properly"):
+                ProjectFile.open(path)
+        finally:
+            path.parent.chmod(0o755)
+
+
 def test_the_same_program_cannot_open_it_twice_for_writing(project):
     with ProjectFile.open(project) as file:
         with pytest.raises(ProjectFileError, match=f"process {os.getpid()}"):

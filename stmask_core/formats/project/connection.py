@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -37,6 +37,66 @@ def connect(path: Path, mode: Literal["ro", "rw", "rwc"], *, immutable: bool = F
         connection.close()
         raise
     return connection
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing; call ``leave_nothing_behind`` after closing it.
+
+    Reading a WAL file makes its journal and shared memory beside it. Where these could not be removed again
+    (the file or its folder is not ours to write) and no journal is there, nobody who follows the rules is
+    writing, and the file is read as it lies. Raises ProjectFileError when edits wait in a journal that cannot
+    be read there.
+    """
+    journal = _beside(path, "-wal")
+    if may_write(path) or journal.exists():
+        with contextlib.suppress(sqlite3.OperationalError):
+            return connect_and_read(path, "ro")
+    if _size(journal) or _size(_beside(path, "-journal")):
+        raise ProjectFileError(
+            f"{path.name} was not closed properly, and its folder cannot be written.",
+            "Copy it, and the files beside it whose names begin alike, to a folder of yours.",
+        )
+    return connect(path, "ro", immutable=True)
+
+
+def leave_nothing_behind(path: Path) -> None:
+    """Remove the empty journal that reading made, by SQLite's own rule: the last connection to close may.
+
+    A connection that only reads never does. A journal with edits in it is not touched.
+    """
+    try:
+        if _beside(path, "-wal").stat().st_size == 0 and may_write(path):
+            connect_and_read(path, "rw").close()
+    except (OSError, sqlite3.Error, UnicodeDecodeError):
+        return
+
+
+def may_write(path: Path) -> bool:
+    """True when this process may write the file."""
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def connect_and_read(path: Path, mode: Literal["ro", "rw"]) -> sqlite3.Connection:
+    """A connection that has read its first page: only then does SQLite open the journal."""
+    connection = connect(path, mode)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 when there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def set_journal(connection: sqlite3.Connection, path: Path, journal: Journal) -> None:
@@ -84,7 +144,7 @@ def file_system_of(path: str, mounts: str) -> str:
     return kind
 
 
-@contextmanager
+@contextlib.contextmanager
 def translated(path: Path) -> Iterator[None]:
     """SQLite's errors as ProjectFileError, in words, with their cause."""
     try:

@@ -16,7 +16,7 @@ from stmask_core.document.records import MaskAnnotation, RunId, TrackId
 from stmask_core.document.store import Evidence
 from stmask_core.errors import DocumentError, ProjectFileError
 from stmask_core.formats.project.body_codec import body_from_bytes
-from stmask_core.formats.project.connection import connect, translated
+from stmask_core.formats.project.connection import connect_to_read, leave_nothing_behind, translated
 from stmask_core.formats.project.record_codec import checked_row, record_from_json
 from stmask_core.formats.project.schema import VERSION, version_of
 from stmask_core.formats.project.store import ProjectStore
@@ -50,12 +50,13 @@ def rescue_into(connection: sqlite3.Connection, document: Document) -> RescueRep
 def open_for_rescue(path: Path) -> ProjectStore:
     """A read-only store on a damaged file, unchecked but for its schema."""
     with translated(path):
-        connection = connect(path, "ro")
+        connection = connect_to_read(path)
         try:
             if version_of(connection) != VERSION:
                 raise ProjectFileError("Only projects of the present version can be rescued.")
         except BaseException:
             connection.close()
+            leave_nothing_behind(path)
             raise
     return ProjectStore(connection, path, "it is being rescued.")
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from stmask_core.document.records import MaskBody, RunId
 from stmask_core.document.store import Contents, Entry, Evidence, EvidenceKind
 from stmask_core.errors import ProjectFileError
 from stmask_core.formats.project.body_codec import body_from_bytes, body_to_bytes
-from stmask_core.formats.project.connection import in_words, translated
+from stmask_core.formats.project.connection import in_words, leave_nothing_behind, translated
 from stmask_core.formats.project.loading import load_contents
 from stmask_core.formats.project.record_codec import (
     changes_from_bytes,
@@ -85,7 +85,7 @@ class ProjectStore:
 
     # Writing
 
-    @contextmanager
+    @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Begin; commit at the end of the block; roll back on an exception."""
         self._check_still_there()
@@ -182,10 +182,20 @@ class ProjectStore:
         return removed
 
     def close(self) -> None:
-        """Close the connection; the file is complete without it."""
+        """Close the connection; the file is complete without it, and nothing lies beside it."""
+        if self.path is not None and not self._read_only_reason:
+            self._empty_the_journal()
         self.connection.close()
+        if self.path is not None and self._read_only_reason:
+            leave_nothing_behind(self.path)
 
     # Inside
+
+    def _empty_the_journal(self) -> None:
+        """Bring every edit into the file itself: while others read, closing alone would not."""
+        with contextlib.suppress(sqlite3.Error):  # then the edits stay in the journal, as safe as there
+            self.connection.execute("PRAGMA busy_timeout = 0")
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _one(self, query: str, *values: int | str) -> tuple | None:
         self._finish_roll_back()
