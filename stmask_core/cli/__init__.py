@@ -16,6 +16,7 @@ from stmask_core.errors import StmaskError
 VERBS: dict[str, str] = {
     "annotate": "open the window",
     "run": "find, mask and track every object in videos: one project per video and results",
+    "replay": "decide a run's identities again with other constants, without its backbone",
     "demo": "the main job on the sample clip in the box",
     "export": "write a project's annotations as YouTube-VIS, COCO, DAVIS, MOTS, CSV or video",
     "import": "bring annotations of other tools into a project",

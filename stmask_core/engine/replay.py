@@ -223,8 +223,9 @@ class Lane:
 
 @dataclass
 class ReplayTally:
-    """What a replay comes to, counted frame by frame."""
+    """What a replay comes to, counted frame by frame. first: the first frame's number."""
 
+    first: int = 0
     frames: int = 0
     masks: int = 0
     births: int = 0
@@ -237,6 +238,8 @@ class ReplayTally:
     def add(self, frame: ReplayedFrame) -> None:
         """Count a frame."""
         shown = frame.result.instances
+        if not self.frames:
+            self.first = frame.result.frame
         self.frames += 1
         self.masks += len(shown)
         self.births += frame.born

@@ -1,0 +1,156 @@
+"""Where the recording of a project's model run is, whose it is, and making one by running the model again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stmask_core.document.document import Document
+from stmask_core.document.records import ModelRun, RunId, VideoId
+from stmask_core.errors import CheckpointError, FormatError, MissingDependency
+
+if TYPE_CHECKING:
+    from stmask_core.engine.clip import FrameResult
+    from stmask_core.engine.recording import Recording
+    from stmask_core.engine.session import Model
+    from stmask_core.project import Project
+
+SPARE = 1 << 30  # bytes of the disk that a recording leaves free
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """latest: the video's newest run. source: the run whose detections these are: ``latest``, or the one it
+    is a replay of.
+    """
+
+    latest: ModelRun
+    source: ModelRun
+
+
+def run_of_video(document: Document, video: VideoId) -> RecordedRun:
+    """The newest model run of a video. FormatError when there is none."""
+    runs = document.runs.of_video(video)
+    if not runs:
+        raise FormatError("No model has gone over this video.", "Run one first: stmask run.")
+    latest = runs[max(runs)]
+    origin = latest.settings.get("replay_of")
+    return RecordedRun(latest, runs.get(RunId(origin), latest) if isinstance(origin, int) else latest)
+
+
+def open_recording(project: Project, run: ModelRun) -> Recording:
+    """The recording of a run. FormatError when there is none, or one of another run, or half of one."""
+    from stmask_core.engine.recording import AGAIN, Recording
+
+    recording = Recording(recording_path(project.path, run.video))
+    if recording.about != {**recording.about, **about(run)}:
+        raise FormatError(f"{recording.path.name} is of another run.", AGAIN)
+    if recording.frames != range(run.first, run.last + 1):
+        raise FormatError(f"{recording.path.name} does not hold every frame of the run.", AGAIN)
+    return recording
+
+
+def recording_path(project: Path, video: VideoId) -> Path:
+    """Where the recording of a video's run is: beside the project."""
+    return project.with_name(f"{project.stem}.{video}.recording")
+
+
+def about(run: ModelRun) -> dict[str, Any]:
+    """What makes detections what they are; a recording that says the same is of this run."""
+    names = ("network", "precision", "categories", "detection", "resize", "temporal_fusion")
+    settings = {name: run.settings.get(name) for name in names}
+    return {"checksum": run.checksum, "first": run.first, "last": run.last, "settings": settings}
+
+
+def model_of_run(run: ModelRun, weights: str | None, device: str) -> Model:
+    """The network of a run. weights: where they are now, when not where they were."""
+    try:
+        from stmask_core.engine.demo_weights import weights_path
+        from stmask_core.engine.session import load_model
+        from stmask_core.pre_label import file_checksum
+    except ImportError as error:
+        raise MissingDependency(
+            f"Running the model needs {error.name}, which is not installed.",
+            "Install it: pip install 'stmask-annotator[model]'.",
+        ) from error
+    path = weights_path(weights or run.weights)
+    if run.checksum and file_checksum(path) != run.checksum:
+        raise CheckpointError(f"{path} are not the weights of the run.", "Say --weights.")
+    return load_model(path, run.settings.get("categories"), device, run.settings.get("precision", "auto"))
+
+
+def make_recording(project: Project, run: ModelRun, model: Model, *, features: bool) -> Iterator[FrameResult]:
+    """Run the model over the run's frames again and write the recording; yields each frame's result.
+
+    An earlier recording is replaced. FormatError when the disk is too small.
+    """
+    from stmask_core.engine.clip import track_clip
+    from stmask_core.engine.recording import Recorder
+    from stmask_core.video.source import open_video
+
+    path = recording_path(project.path, run.video)
+    path.unlink(missing_ok=True)
+    settings = _settings_of(run, features=features)
+    with open_video(project.find_video(run.video)) as source, Recorder(path, about(run)) as recorder:
+        frames = source.frames(run.first, run.last + 1)
+        for result in track_clip(model, frames, settings, first=run.first):
+            assert result.record is not None, "the settings ask for it"
+            size = recorder.add(result.frame, result.record)
+            if result.frame == run.first:
+                _check_space(path, size * (run.last - run.first + 1))
+            yield result
+
+
+def frames_unlike_the_run(document: Document, run: ModelRun, recording: Recording) -> int:
+    """In how many frames the recording decides otherwise than the run's evidence says it did.
+
+    Zero but for another device, precision or version of the program. Frames without evidence do not count.
+    """
+    from stmask_core.structures.evidence import evidence_from_bytes
+
+    unlike = 0
+    for frame, again in recording.records():
+        data = document.evidence(run.id, frame)
+        if data is not None:
+            known = evidence_from_bytes(data)
+            same = np.array_equal(known.outcomes, again.outcomes) and np.array_equal(
+                known.wanted, again.wanted
+            )
+            unlike += not same
+    return unlike
+
+
+def _settings_of(run: ModelRun, *, features: bool) -> Any:
+    """The run's settings, as it noted them."""
+    from stmask_core.engine.clip import RunSettings
+    from stmask_core.engine.replay import constants_of_run
+    from stmask_core.model.postprocess import DetectionSettings
+
+    noted = run.settings
+    try:
+        return RunSettings(
+            detection=DetectionSettings(**noted["detection"]),
+            association=constants_of_run(noted["association"]),
+            resize="letterbox" if noted["resize"] == "letterbox" else "squash",
+            temporal_fusion=bool(noted["temporal_fusion"]),
+            evidence=False,
+            record="features" if features else "objects",
+        )
+    except (KeyError, TypeError) as error:  # made by an older version, or another program
+        raise FormatError(
+            f"The run does not say with which settings it was made ({error}).", "Run the model again."
+        ) from error
+
+
+def _check_space(path: Path, needed: int) -> None:
+    free = shutil.disk_usage(path.parent).free
+    if needed > free - SPARE:
+        raise FormatError(
+            f"The recording would take {needed / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB free.",
+            "Record without maps: --without-features.",
+        )
