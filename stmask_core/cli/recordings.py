@@ -118,10 +118,8 @@ def frames_unlike_the_run(document: Document, run: ModelRun, recording: Recordin
         data = document.evidence(run.id, frame)
         if data is not None:
             known = evidence_from_bytes(data)
-            same = np.array_equal(known.outcomes, again.outcomes) and np.array_equal(
-                known.wanted, again.wanted
-            )
-            unlike += not same
+            pairs = ((known.outcomes, again.outcomes), (known.wanted, again.wanted))
+            unlike += not all(np.array_equal(was, now) for was, now in pairs)
     return unlike
 
 

@@ -113,7 +113,7 @@ def _record(project: Project, run: ModelRun, model: Model, *, features: bool) ->
     unlike = frames_unlike_the_run(project.document, run, open_recording(project, run))
     if unlike:
         click.echo(
-            f"note: in {unlike} frames the recording decides otherwise than the run did, as on another device.",
+            f"note: in {unlike} frames the recording decides otherwise than the run did (another device?).",
             err=True,
         )
 

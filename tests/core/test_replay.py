@@ -1,22 +1,28 @@
 """Replay: the run again from its recording, and what other constants change."""
 
+import json
 import sqlite3
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 
 import numpy as np
 import pytest
 import torch
 
+from stmask_core.cli import main
+from stmask_core.document.commands import masks, tracks
 from stmask_core.engine.clip import ClipTracker, RunSettings, track_clip
 from stmask_core.engine.recording import Recorder, Recording
 from stmask_core.engine.replay import ReplayTally, constants_of_run, replay, with_constants
 from stmask_core.engine.session import Model, model_of
 from stmask_core.errors import FormatError, InferenceError
 from stmask_core.model.inference import optimise_for_inference
+from stmask_core.project import Project
 from stmask_core.structures.evidence import FrameEvidence
 from stmask_core.structures.letterbox import FrameLayout
+from stmask_core.structures.masks import Mask
 from stmask_core.tracking.association import PAPER, AssociationSettings
-from tests.core.tiny_model import CATEGORIES, tiny_network
+from tests.core.numbered_clips import write_clip
+from tests.core.tiny_model import CATEGORIES, tiny_network, write_tiny_weights
 from tests.golden.vectors import golden_network, load, network_input, text
 
 COUNT = 12
@@ -313,9 +319,155 @@ def test_constants_are_read_from_text():
     for wrong in ("speed=3", "keep=-1", "keep=1.5", "decay=nan", "wins=luck", "new_score=high"):
         with pytest.raises(ValueError, match=wrong.split("=")[0]):
             constants(wrong)
-    from dataclasses import asdict
-
     for known in (RELEASED, PAPER, settings):
         assert constants_of_run(asdict(known)) == known
     with pytest.raises(FormatError):
         constants_of_run({"keep": "many"})
+
+
+# The verb
+
+
+@pytest.fixture
+def project(tmp_path, capsys):
+    """A project after ``stmask run`` over ten frames."""
+    write_tiny_weights(tmp_path / "tiny.safetensors")
+    clip = write_clip(tmp_path / "clip.mp4", 10, size=(160, 96))
+    words = ["run", str(clip), "--weights", str(tmp_path / "tiny.safetensors"), "--precision", "fp32"]
+    assert main([*words, "--out", str(tmp_path / "out"), "--batch", "1"]) == 0
+    capsys.readouterr()
+    return tmp_path / "out" / "clip.stm"
+
+
+def verb(capsys, *words):
+    """(exit status, standard output, standard error)."""
+    status = main(["replay", *map(str, words)])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def contents(document):
+    """Everything a user sees: tracks, and every mask with where it comes from."""
+    return (
+        dict(document.tracks.items()),
+        {
+            (track, frame): document.annotation(track, frame)
+            for track in document.tracks
+            for frame in document.annotations.frames(track)
+        },
+        set(document.runs),
+    )
+
+
+def test_recorded_again_it_is_the_run(project, capsys):
+    status, out, errors = verb(capsys, project, "--record", "--json")
+    assert (status, errors) == (0, "")  # and no frame that the run decided otherwise
+    found = json.loads(out)
+    with Project.open(project, read_only=True) as opened:
+        tracks_of_run = opened.document.tracks
+        shown = sum(opened.document.annotations.count(track) for track in tracks_of_run)
+        assert found["before"]["tracks"] == len(tracks_of_run)
+    # what is shown without a pixel of the picture is counted, and not written
+    assert 0 < shown <= found["before"]["masks"]
+    assert found["before"] == found["after"]
+    assert found["before"]["exact"]
+    assert found["recording"]["features"]
+    assert found["constants"]["before"]["new_score"] == pytest.approx(1.4)
+    assert found["applied"] is None
+
+
+def test_applying_is_one_undo_step_and_spares_what_people_made(project, capsys):
+    assert verb(capsys, project, "--record", "--without-features")[0] == 0
+    with Project.open(project) as opened:
+        document = opened.document
+        longest = sorted(document.tracks, key=document.annotations.count)[-2:]
+        painted, locked = longest
+        frame = document.annotations.frames(painted)[0]
+        corner = np.zeros((96, 160), bool)
+        corner[:20, :30] = True
+        masks.paint(document, painted, frame, Mask.from_bits(corner))
+        tracks.set_locked(document, [locked], True)
+        before = contents(document)
+    status, out, _ = verb(capsys, project, "--set", "new_score=99", "--apply", "--json")
+    assert status == 0
+    summary = json.loads(out)
+    with Project.open(project) as opened:
+        document = opened.document
+        after = contents(document)
+        assert document.runs[summary["applied"]].settings["association"]["new_similarity"] > 90
+        assert len(after[0]) > len(before[0])
+        kept = {key: mask for key, mask in before[1].items() if key[0] == locked or mask.is_human}
+        assert kept
+        assert kept == {key: after[1][key] for key in kept}
+        assert {key for key in after[1] if key[0] == locked} == {key for key in before[1] if key[0] == locked}
+        document.undo()
+        assert contents(document) == before
+        document.redo()
+        assert contents(document) == after
+
+
+def test_a_replay_can_be_replayed_and_taken_back_by_its_constants(project, capsys):
+    assert verb(capsys, project, "--record")[0] == 0
+    with Project.open(project, read_only=True) as opened:
+        first = masks_by_frame(opened.document)
+    assert verb(capsys, project, "--set", "new_score=2.8", "--apply")[0] == 0
+    with Project.open(project, read_only=True) as opened:
+        assert masks_by_frame(opened.document) != first
+    status, out, _ = verb(capsys, project, "--start-from", "released", "--apply", "--json")
+    assert status == 0
+    found = json.loads(out)
+    assert found["constants"]["before"]["new_score"] == pytest.approx(2.8)
+    assert found["after"]["computed"] == found["after"]["estimated"] == 0
+    with Project.open(project, read_only=True) as opened:
+        assert masks_by_frame(opened.document) == first
+
+
+def masks_by_frame(document):
+    """The masks of every frame, whoever they belong to."""
+    found = {}
+    for track in document.tracks:
+        for frame in document.annotations.frames(track):
+            found.setdefault(frame, set()).add(document.annotation(track, frame).mask)
+    return found
+
+
+def test_text_says_what_changes_and_what_is_not_exact(project, capsys):
+    assert verb(capsys, project, "--record", "--without-features")[0] == 0
+    status, out, _ = verb(capsys, project, "--set", "new_score=99")
+    assert status == 0
+    assert "births" in out
+    assert "█" in out
+    assert "Not exact" in out
+    assert "Not exact" not in verb(capsys, project)[1]
+
+
+def test_a_recording_of_another_run_is_refused(project, tmp_path, capsys):
+    assert verb(capsys, project, "--record")[0] == 0
+    weights = tmp_path / "tiny.safetensors"
+    again = ["run", str(tmp_path / "clip.mp4"), "--weights", str(weights), "--out", str(project.parent)]
+    assert main([*again, "--again", "--score", "0.3"]) == 0
+    status, _, errors = verb(capsys, project)
+    assert status == 1
+    assert "another run" in errors
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        ([], 1, "--record"),
+        (["--set", "speed=3"], 2, "speed"),
+        (["--set", "keep"], 2, "NAME=VALUE"),
+        (["--video", "other"], 1, "clip"),
+        (["--record", "--weights", "nowhere.pth"], 1, "nowhere.pth"),
+        (["--record", "--weights", "demo"], 1, "not the weights of the run"),
+    ],
+)
+def test_wrong_use_is_one_line_and_changes_nothing(project, capsys, words, status, message):
+    with Project.open(project, read_only=True) as opened:
+        before = contents(opened.document)
+    code, _, errors = verb(capsys, project, *words)
+    assert code == status
+    assert message in errors
+    assert "Traceback" not in errors
+    with Project.open(project, read_only=True) as opened:
+        assert contents(opened.document) == before
