@@ -7,17 +7,15 @@ with Project.create("clip.stm", video="clip.mp4") as project:
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import TracebackType
 
 from stmask_core.document.commands.videos import add_video, move_video
 from stmask_core.document.document import Document
 from stmask_core.document.records import Video, VideoId
 from stmask_core.errors import ProjectFileError, VideoError
+from stmask_core.formats.project.places import stored_place
 from stmask_core.formats.project_file import ProjectFile
-
-Fingerprint = Callable[[Path], str]
 
 
 class Project:
@@ -83,15 +81,7 @@ class Project:
 
     def stored_path(self, path: Path) -> str:
         """How a video's place is written down: relative to the project where possible, forward slashes."""
-        place, home = path.absolute(), self.path.absolute().parent
-        try:
-            return (
-                PurePosixPath(os.path.relpath(place, home)).as_posix()
-                if os.sep == "/"
-                else (Path(os.path.relpath(place, home)).as_posix())
-            )
-        except ValueError:  # another drive on Windows
-            return place.as_posix()
+        return stored_place(path, self.path.parent)
 
     def video_path(self, video: VideoId) -> Path:
         """Where a video should be. It may have moved since: see ``find_video``."""
@@ -100,20 +90,20 @@ class Project:
     def find_video(self, video: VideoId, *, look_in: tuple[Path, ...] = ()) -> Path:
         """Where a video is now: at its place, else in the project's folder or one of ``look_in``, by content.
 
-        A file found elsewhere is noted in the document. VideoError when it is nowhere: ask the user, then
-        ``relink_video``.
+        A file found elsewhere is noted in the document. Another video that has taken its place is not taken
+        for it. VideoError when it is nowhere: ask the user, then ``relink_video``.
         """
-        place = self.video_path(video)
-        if place.exists():
+        place, record = self.video_path(video), self.document.videos[video]
+        if place.exists() and _fits(record, place):
             return place
-        record = self.document.videos[video]
         for folder in (self.path.absolute().parent, place.parent, *look_in):
             found = _same_content(folder, record, place.suffix)
             if found is not None:
                 if not self.document.read_only_reason:
                     move_video(self.document, video, path=self.stored_path(found))
                 return found
-        raise VideoError(f"The video {record.name} is not at {place}.", "Say where it is now.")
+        what = "is another video, not the one that was annotated" if place.exists() else "is not there"
+        raise VideoError(f"The video {record.name} has moved: {place} {what}.", "Say where it is now.")
 
     def relink_video(self, video: VideoId, path: str | os.PathLike[str], *, force: bool = False) -> None:
         """Note a video's new place. ProjectFileError when the content is another one, unless ``force``."""
@@ -139,6 +129,19 @@ class Project:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _fits(record: Video, place: Path) -> bool:
+    """True for the annotated video, and for one written anew with as many frames of the same size."""
+    from stmask_core.video.fingerprint import fingerprint
+    from stmask_core.video.source import open_video
+
+    if not record.fingerprint or fingerprint(place) == record.fingerprint:
+        return True
+    with open_video(place) as source:
+        info = source.info
+    size = (record.width, record.height, record.frame_count)
+    return (info.width, info.height, info.frame_count) == size
 
 
 def _same_content(folder: Path, record: Video, suffix: str) -> Path | None:

@@ -25,6 +25,8 @@ from stmask_core.formats.project.connection import (
     translated,
 )
 from stmask_core.formats.project.lock import WriterLock
+from stmask_core.formats.project.places import in_another_folder
+from stmask_core.formats.project.record_codec import record_to_json
 from stmask_core.formats.project.rescue import RescueReport, open_for_rescue, rescue_into
 from stmask_core.formats.project.schema import VERSION, create_schema, migrate, version_of
 from stmask_core.formats.project.store import ProjectStore
@@ -123,7 +125,10 @@ class ProjectFile:
         return self._store.read_only_reason
 
     def save_copy(self, path: str | os.PathLike[str]) -> Path:
-        """Write the whole project, undo history included, under another name; atomic."""
+        """Write the whole project, undo history included, under another name; atomic.
+
+        The copy finds the videos where they are, also from another folder.
+        """
         target = Path(path)
         if self.path is not None and target.exists() and os.path.samefile(target, self.path):
             raise ProjectFileError(f"{target} is this very project.", "Choose another name.")
@@ -131,6 +136,8 @@ class ProjectFile:
             copy = sqlite3.connect(beside, isolation_level=None)
             try:
                 self._store.connection.backup(copy)
+                if self.path is not None:
+                    _move_home(copy, self.document, self.path.parent, target.parent)
                 copy.execute("PRAGMA journal_mode = DELETE")
             finally:
                 copy.close()
@@ -174,9 +181,17 @@ def rescue(path: str | os.PathLike[str], out: str | os.PathLike[str]) -> RescueR
     damaged_store = open_for_rescue(Path(path))
     try:
         with ProjectFile.create(out) as project:
-            return rescue_into(damaged_store.connection, project.document)
+            homes = (Path(path).parent, Path(out).parent)
+            return rescue_into(damaged_store.connection, project.document, homes)
     finally:
         damaged_store.close()
+
+
+def _move_home(copy: sqlite3.Connection, document: Document, old: Path, new: Path) -> None:
+    """Write the videos' places down as the copy's folder sees them."""
+    videos = [in_another_folder(video, old, new) for video in document.videos.values()]
+    rows = [(record_to_json(video), video.id) for video in videos]
+    copy.executemany("UPDATE videos SET data = ? WHERE id = ?", rows)
 
 
 def _take_lock(path: Path) -> WriterLock:

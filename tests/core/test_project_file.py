@@ -94,10 +94,10 @@ def test_undo_of_a_sweep_survives(project):
             check_indexes(file.document)
 
 
-def test_a_copy_has_everything(project, tmp_path):
+def test_a_copy_has_everything(project):
     with ProjectFile.open(project) as file:
         before = snapshot(file.document)
-        copy = file.save_copy(tmp_path / "copy.stm")
+        copy = file.save_copy(project.with_name("copy.stm"))
         with pytest.raises(ProjectFileError, match="this very project"):
             file.save_copy(project)
     with ProjectFile.open(copy) as file:
@@ -181,7 +181,7 @@ def test_a_file_removed_or_replaced_underneath(project, tmp_path, replacement):
             with pytest.raises(ProjectFileError, match="while it was open"):
                 write()
             assert snapshot(file.document) == before
-        copy = file.save_copy(tmp_path / "saved elsewhere.stm")
+        copy = file.save_copy(project.with_name("saved again.stm"))
     if replacement is not None:
         assert project.read_bytes() == replacement
     with ProjectFile.open(copy) as file:
@@ -440,10 +440,10 @@ def masks_are_true_or_refused(document, truth):
                 assert document.annotation(track, frame) == truth["annotations", (track, frame)]
 
 
-def test_rescue_of_a_sound_file_loses_nothing_but_history(project, tmp_path):
-    report = rescue(project, tmp_path / "rescued.stm")
-    assert report.lost == ()
-    with ProjectFile.open(project) as old, ProjectFile.open(tmp_path / "rescued.stm") as new:
+def test_rescue_of_a_sound_file_loses_nothing_but_history(project):
+    out = project.with_name("rescued.stm")
+    assert rescue(project, out).lost == ()
+    with ProjectFile.open(project) as old, ProjectFile.open(out) as new:
         assert snapshot(new.document) == snapshot(old.document)
         assert new.document.history.undo_names() == ["Rescue"]
 

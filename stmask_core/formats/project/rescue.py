@@ -12,11 +12,12 @@ from typing import Any
 from stmask_core.document.annotation_table import Row
 from stmask_core.document.changes import TableName
 from stmask_core.document.document import Document, annotation_of
-from stmask_core.document.records import MaskAnnotation, RunId, TrackId
+from stmask_core.document.records import MaskAnnotation, RunId, TrackId, Video
 from stmask_core.document.store import Evidence
 from stmask_core.errors import DocumentError, ProjectFileError
 from stmask_core.formats.project.body_codec import body_from_bytes
 from stmask_core.formats.project.connection import connect_to_read, leave_nothing_behind, translated
+from stmask_core.formats.project.places import in_another_folder
 from stmask_core.formats.project.record_codec import checked_row, record_from_json
 from stmask_core.formats.project.schema import VERSION, version_of
 from stmask_core.formats.project.store import ProjectStore
@@ -34,11 +35,14 @@ class RescueReport:
     lost: tuple[str, ...]
 
 
-def rescue_into(connection: sqlite3.Connection, document: Document) -> RescueReport:
-    """Copy everything readable and sound into an empty document."""
+def rescue_into(connection: sqlite3.Connection, document: Document, homes: tuple[Path, Path]) -> RescueReport:
+    """Copy everything readable and sound into an empty document.
+
+    homes: the folders of the damaged and of the new project, so that the videos are found from there.
+    """
     group = document.new_group("rescue")
     lost: Counter[str] = Counter()
-    records = sum(_copy_table(connection, document, table, group, lost) for table in TABLES)
+    records = sum(_copy_table(connection, document, table, group, homes, lost) for table in TABLES)
     masks = sum(_copy_track(connection, document, track, group, lost) for track in sorted(document.tracks))
     orphans = set(_first_columns(connection, "annotations")) - set(document.tracks)
     if orphans:
@@ -62,14 +66,20 @@ def open_for_rescue(path: Path) -> ProjectStore:
 
 
 def _copy_table(
-    connection: sqlite3.Connection, document: Document, table: TableName, group: str, lost: Counter[str]
+    connection: sqlite3.Connection,
+    document: Document,
+    table: TableName,
+    group: str,
+    homes: tuple[Path, Path],
+    lost: Counter[str],
 ) -> int:
     copied = 0
     with document.edit("Rescue", group=group):
         num_keys = 2 if table == "frame_states" else 1
         for *key, text in _readable(connection, table, "*", num_keys, lost, table):
             try:
-                document.put(record_from_json(table, tuple(key) if num_keys > 1 else key[0], text))
+                record = record_from_json(table, tuple(key) if num_keys > 1 else key[0], text)
+                document.put(in_another_folder(record, *homes) if isinstance(record, Video) else record)
                 copied += 1
             except (ProjectFileError, DocumentError):
                 lost[f"records of {table}"] += 1
