@@ -10,6 +10,7 @@ import numpy as np
 
 from stmask_core.document.records import MaskBody
 from stmask_core.errors import ProjectFileError
+from stmask_core.formats.project.connection import RESCUE
 from stmask_core.structures.masks import Mask, check_image_size
 
 _HEAD = struct.Struct("<BIIIIIII")  # contents, height, width, y0, x0, crop height, crop width, extra's length
@@ -49,9 +50,7 @@ def body_from_bytes(data: bytes) -> MaskBody:
             raise ValueError("its checksum is wrong")
         return _parse(data[_CHECKSUM.size :])
     except (struct.error, zlib.error, ValueError, RecursionError) as error:
-        raise ProjectFileError(
-            f"A mask in the project file is damaged ({error}).", "Rescue what is readable into a new project."
-        ) from error
+        raise ProjectFileError(f"A mask in the project file is damaged ({error}).", RESCUE) from error
 
 
 def _parse(data: bytes) -> MaskBody:

@@ -17,7 +17,7 @@ NETWORK_FILE_SYSTEMS = {
     "nfs", "nfs4", "cifs", "smb3", "smbfs", "smb2", "9p", "afs", "ncpfs", "ceph", "glusterfs", "lustre",
     "fuse.sshfs", "fuse.s3fs", "fuse.rclone", "fuse.gvfsd-fuse", "davfs", "virtiofs", "vboxsf", "drvfs",
 }  # fmt: skip
-RESCUE = "Rescue what is readable into a new project."
+RESCUE = "Bring what is readable into a new project: stmask validate PROJECT --rescue NEW."
 MAX_VALUE_BYTES = 1 << 30  # one stored value; longer ones are refused before they are read
 
 

@@ -14,6 +14,7 @@ from stmask_core.document.changes import Change, Focus, Key, TableName
 from stmask_core.document.document import TABLE_OF, key_of
 from stmask_core.document.records import SOURCES, MaskAnnotation, Record, TrackId, VideoId
 from stmask_core.errors import DocumentError, ProjectFileError
+from stmask_core.formats.project.connection import RESCUE
 
 RECORD_OF: dict[str, type] = {table: record for record, table in TABLE_OF.items()}
 _PLAIN = {"extra", "settings"}  # free JSON, kept as it is
@@ -90,9 +91,7 @@ def checked_row(values: Sequence[Any]) -> Row:
 
 def damaged(where: str) -> ProjectFileError:
     """The error for something inside a project file that cannot be ours."""
-    return ProjectFileError(
-        f"The project file is damaged ({where}).", "Rescue what is readable into a new project."
-    )
+    return ProjectFileError(f"The project file is damaged ({where}).", RESCUE)
 
 
 def _record_values(record: Record) -> dict[str, Any]:
