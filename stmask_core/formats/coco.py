@@ -41,6 +41,7 @@ from stmask_core.formats.json_reading import (
 from stmask_core.formats.reports import WriteReport
 from stmask_core.structures.masks import Mask
 
+TABLES = frozenset(("images", "videos", "categories", "annotations"))
 ANNOTATION_KEYS = frozenset(
     (
         *("id", "image_id", "category_id", "segmentation", "area", "bbox", "iscrowd"),
@@ -74,7 +75,11 @@ def write_coco(exchange: Exchange, path: str | os.PathLike[str], *, compressed: 
         ]
         for name, rows in (("images", images), ("videos", videos), ("categories", categories)):
             file.write(f'\n],\n"{name}": [' + ",".join("\n" + _dump(row) for row in rows))
-        file.write(f'\n],\n"info": {_dump(dict(exchange.extra))},\n"licenses": []}}\n')
+        file.write("\n]")
+        for name, value in {"info": {}, "licenses": [], **exchange.extra}.items():
+            if name not in TABLES:
+                file.write(f",\n{_dump(name)}: {_dump(value)}")
+        file.write("\n}\n")
     return report
 
 
@@ -173,8 +178,7 @@ def read_coco(path: str | os.PathLike[str]) -> Exchange:
         _video(number, name, images, found.get(name, []), warnings)
         for number, (name, images) in enumerate(groups.items(), start=1)
     )
-    info = content.get("info")
-    return Exchange(categories, videos, info if isinstance(info, dict) else {}, tuple(warnings))
+    return Exchange(categories, videos, rest_of(content, TABLES), tuple(warnings))
 
 
 def _read_categories(value: Any) -> tuple[ExchangeCategory, ...]:

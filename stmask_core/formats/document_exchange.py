@@ -39,7 +39,8 @@ from stmask_core.formats.exchange import (
 
 LARGEST_KEPT_ID = 1_000_000  # ids above are remembered beside the track, not used as its number
 HUMAN_SOURCES = ("manual", "interpolated")
-FILE_ID, FRAME_NAMES, TRACK_FILE_ID = "file_id", "frame_names", "imported_id"  # our names in ``extra``
+# Our names in ``extra``. The fields of the file itself lie with the first video that came with it.
+FILE_ID, FRAME_NAMES, FILE_FIELDS, TRACK_FILE_ID = "file_id", "frame_names", "file_fields", "imported_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def import_exchange(
     with nothing changed.
     """
     with document.edit(name, focus=_focus(places)):
-        writer = _Writer(document, category_map or {})
+        writer = _Writer(document, category_map or {}, exchange.extra)
         writer.add_categories(exchange.categories)
         for video in exchange.videos:
             if video.id in places:
@@ -98,8 +99,11 @@ def _focus(places: Mapping[int, Place]) -> Focus | None:
 class _Writer:
     """Writes one exchange inside one edit."""
 
-    def __init__(self, document: Document, category_map: Mapping[str, str]) -> None:
+    def __init__(
+        self, document: Document, category_map: Mapping[str, str], file_fields: Mapping[str, Any]
+    ) -> None:
         self._document = document
+        self._file_fields = dict(file_fields)
         self._map = {plain_name(old): new for old, new in category_map.items()}
         self._category_of: dict[int, CategoryId] = {}
         self.counts = ImportCounts()
@@ -130,6 +134,8 @@ class _Writer:
             extra = {**record.extra, **video.extra, FILE_ID: video.id}
             if video.frame_names and place.frames == tuple(range(record.frame_count)):
                 extra[FRAME_NAMES] = list(video.frame_names)
+            if self._file_fields:
+                extra[FILE_FIELDS], self._file_fields = self._file_fields, {}
             record = replace(record, id=VideoId(self._document.new_id("videos")), extra=extra)
             self._document.put(record)
             self.counts = replace(self.counts, videos=self.counts.videos + 1)
@@ -189,7 +195,16 @@ def document_exchange(document: Document, videos: Iterable[VideoId] | None = Non
         ExchangeCategory(c.id, c.name, c.supercategory, c.extra)
         for c in sorted(document.categories.values(), key=lambda c: c.id)
     )
-    return Exchange(categories, _videos(document, chosen))
+    return Exchange(categories, _videos(document, chosen), _file_fields(chosen))
+
+
+def _file_fields(records: list[Video]) -> dict[str, Any]:
+    """What the files that the videos came with said about themselves; of two that differ, the first's."""
+    fields: dict[str, Any] = {}
+    for record in records:
+        said = record.extra.get(FILE_FIELDS)
+        fields = {**said, **fields} if isinstance(said, dict) else fields
+    return fields
 
 
 def _videos(document: Document, records: list[Video]) -> Iterator[ExchangeVideo]:
@@ -213,7 +228,7 @@ def exchange_video(document: Document, record: Video, id_: int | None = None) ->
         frame_names=tuple(names) if len(names) == record.frame_count else (),
         fps=record.frame_rate or None,
         reviewed=tuple(int(frame) for frame in reviewed_frames(document, record.id)),
-        extra=_without(record.extra, FILE_ID, FRAME_NAMES),
+        extra=_without(record.extra, FILE_ID, FRAME_NAMES, FILE_FIELDS),
     )
 
 

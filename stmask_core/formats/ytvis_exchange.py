@@ -37,6 +37,7 @@ from stmask_core.formats.json_reading import (
 from stmask_core.formats.reports import WriteReport
 from stmask_core.structures.masks import Mask, check_image_size
 
+TABLES = ("videos", "categories", "annotations")
 VIDEO_KEYS = frozenset(("id", "width", "height", "length", "file_names"))
 TRACK_KEYS = frozenset(
     (
@@ -74,7 +75,8 @@ def write_ytvis(exchange: Exchange, path: str | os.PathLike[str], *, compressed:
             file.write(f'\n],\n"{name}": [' + ",".join("\n" + _dump(row) for row in rows))
         file.write("\n]")
         for name, value in _head(exchange.extra).items():
-            file.write(f",\n{_dump(name)}: {_dump(value)}")
+            if name not in TABLES:
+                file.write(f",\n{_dump(name)}: {_dump(value)}")
         file.write("\n}\n")
     if track_ids.changed or video_ids.changed:
         report = report.with_note(
@@ -257,7 +259,7 @@ def _take(found: _File, key: str, index: int, value: Any, name: str) -> None:
         found.categories[category.id] = category
     elif key == "annotations" and index >= 0:
         found.annotations.append(_read_annotation(value, place))
-    elif key not in ("videos", "categories", "annotations"):
+    elif key not in TABLES:
         kept = rest_of({key: value}, frozenset())
         if index >= 0 and kept:
             found.extra.setdefault(key, []).append(value)

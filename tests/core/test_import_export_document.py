@@ -164,6 +164,21 @@ def test_every_format_through_a_project_and_back(tmp_path, write, read):
     assert identities(twice) == identities(once) == identities(before)
 
 
+def test_fields_of_two_files_in_one_project(tmp_path):
+    """The first that said something is believed; what is ours does not leave the project."""
+    with ProjectFile.create(tmp_path / "a.stm") as project:
+        for number, said in ((1, {"info": {"version": "2"}}), (2, {"info": {"version": "3"}, "agency": "ä"})):
+            video = sample_video(number, f"clip {number}")
+            exchange = Exchange(CATEGORIES, (video,), said)
+            import_exchange(project.document, exchange, places_of(exchange))
+        found = document_exchange(project.document)
+        assert found.extra == {"info": {"version": "2"}, "agency": "ä"}
+        assert all(dict(video.extra) == {} for video in found.videos)
+        for write, read in ((write_ytvis, read_ytvis), (write_coco, read_coco)):
+            write(document_exchange(project.document), tmp_path / "out.json")
+            assert read(tmp_path / "out.json").extra.items() >= found.extra.items()
+
+
 def test_variants_through_a_project(test_data, tmp_path):
     accepted = 0
     for file in sorted((test_data / "format_variants").glob("[gb]*.json")):
@@ -178,10 +193,12 @@ def test_variants_through_a_project(test_data, tmp_path):
         assert set(after.categories) == set(before.categories), file.name
         assert pixels(after) == pixels(before), file.name
         assert identities(after) == identities(before), file.name
+        assert after.extra == {**after.extra, **before.extra}, file.name  # the file's own fields
         for old, new in zip(before.videos, after.videos, strict=True):
             assert (max(old.id, 1), old.name, old.frame_names) == (new.id, new.name, new.frame_names), (
                 file.name
             )
+            assert new.extra == {**new.extra, **old.extra}, file.name
             assert [(t.id, t.is_crowd, t.extra) for t in old.tracks] == [
                 (t.id, t.is_crowd, t.extra) for t in new.tracks
             ], file.name
