@@ -215,10 +215,10 @@ class RunDialog(QDialog):
         form = QFormLayout(self.form)
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow(self.tr("Weights"), _row(self.weights, self.browse_button))
-        form.addRow("", _row(self.mark, self.description))
+        form.addRow(self.tr("Weights"), side_by_side(self.weights, self.browse_button))
+        form.addRow("", side_by_side(self.mark, self.description))
         to = QLabel(self.tr("to"))
-        form.addRow(self.tr("Frames"), _row(self.frames, self.first, to, self.last, self.frame_words))
+        form.addRow(self.tr("Frames"), side_by_side(self.frames, self.first, to, self.last, self.frame_words))
         form.addRow(self.tr("Device"), self.device)
         form.addRow(self.tr("Precision"), self.precision)
         form.addRow("", self.temporal)
@@ -357,7 +357,7 @@ class RunDialog(QDialog):
         return str(self.weights.currentData())
 
 
-def _row(*widgets: QWidget) -> QHBoxLayout:
+def side_by_side(*widgets: QWidget) -> QHBoxLayout:
     """Widgets side by side; the first that can grow does."""
     row = QHBoxLayout()
     for widget in widgets:
