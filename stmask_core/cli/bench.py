@@ -15,6 +15,7 @@ WHAT: dict[str, str] = {
     "formats": "stmask_core.bench.formats",
     "document": "stmask_core.bench.document",
     "window": "stmask_core.bench.window",
+    "replay": "stmask_core.bench.replay",
 }
 
 
