@@ -471,3 +471,11 @@ def test_wrong_use_is_one_line_and_changes_nothing(project, capsys, words, statu
     assert "Traceback" not in errors
     with Project.open(project, read_only=True) as opened:
         assert contents(opened.document) == before
+
+
+def test_the_bench_replays_what_it_made_up(capsys):
+    assert main(["bench", "replay", "--frames", "30", "--objects", "4", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["ids_equal"]
+    assert (found["frames"], found["objects"]) == (30, 4)
+    assert found["other_constants_estimated"] > 0
