@@ -16,6 +16,7 @@ WHAT: dict[str, str] = {
     "document": "stmask_core.bench.document",
     "window": "stmask_core.bench.window",
     "replay": "stmask_core.bench.replay",
+    "review": "stmask_core.bench.review",
 }
 
 

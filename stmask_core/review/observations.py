@@ -126,6 +126,12 @@ class ObservedTrack:
         boxes = np.array([mask.box for mask in self.masks], np.float64).reshape(-1, 4)
         return (boxes[:, :2] + boxes[:, 2:]) / 2
 
+    @cached_property
+    def mean_score(self) -> float:
+        """Over the frames that have one; NaN without any."""
+        known = self.scores[np.isfinite(self.scores)]
+        return float(known.mean()) if len(known) else UNKNOWN
+
     def known_values(self, name: str) -> Floats:
         """(n,) one of the numbers of ``Known``."""
         return np.array([getattr(entry, name) for entry in self.known], np.float64)

@@ -79,12 +79,13 @@ def test_the_csv_can_be_read_back():
 
 
 def test_more_alarms_are_more_risk_and_the_causes_name_them():
-    known = {1: Known(margin=0.0), 2: Known(margin=0.0, rivals=3, similarity=0.0)}
+    known = {1: Known(margin=0.0), 2: Known(margin=0.0, rivals=3, age=6)}
     table = diagnose(clip(track(still(range(3)), known=known, scores=dict.fromkeys(range(3), 1.0))))
     risk = risks(table)
     assert 0 <= risk[0] < risk[1] < risk[2] <= 1
     assert causes(table, 0) == []
-    assert any("another identity" in words for words in causes(table, 2))
+    assert "another identity" in causes(table, 1)[0]
+    assert [words.split()[0] for words in causes(table, 2)] == ["no", "another", "several"]  # heaviest first
 
 
 def test_auroc_counts_pairs():

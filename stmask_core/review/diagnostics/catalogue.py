@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stmask_core.review.diagnostics import appearance, evidence, identity, motion
+from stmask_core.review.diagnostics.measured import AUROC, WORTH_SHOWING
 from stmask_core.review.observations import Floats, ObservedClip, ObservedTrack
 
 
@@ -26,6 +27,16 @@ class Diagnostic:
     high: float
     words: str
     measure: Callable[[ObservedClip, ObservedTrack], Floats]
+
+    @property
+    def auroc(self) -> float:
+        """How well it pointed at errors where that was measured; 0.5 is chance."""
+        return AUROC[self.name]
+
+    @property
+    def shown(self) -> bool:
+        """Whether it is worth a strip of its own unless a person asks for more."""
+        return self.auroc >= WORTH_SHOWING
 
     def alarm(self, values: Floats) -> Floats:
         """0 below ``low``, 1 above ``high``, straight between; 0 where undefined."""

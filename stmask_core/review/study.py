@@ -1,0 +1,100 @@
+"""How well diagnostics find errors where the truth is known, and the weights of the risk that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stmask_core.review.diagnostics.catalogue import DIAGNOSTICS, DiagnosticTable
+from stmask_core.review.observations import Floats
+from stmask_core.review.risk import Bools, auroc, risks, share_found_first
+
+LARGEST_WEIGHT = 0.95
+STEPS = 3000
+
+
+@dataclass(frozen=True)
+class Worth:
+    """One diagnostic. auroc: 0.5 is chance; NaN when it cannot be told. defined: share of the rows."""
+
+    name: str
+    auroc: float
+    defined: float
+
+
+@dataclass(frozen=True)
+class FoundFirst:
+    """Share of all errors in the first tenth of the rows, in several orders. best: what any order can reach."""
+
+    risk: float
+    score: float
+    time: float
+    best: float
+
+
+@dataclass(frozen=True)
+class Study:
+    """Over several clips. rows: masks that were judged. worth: best first."""
+
+    rows: int
+    wrong: int
+    worth: tuple[Worth, ...]
+    risk_auroc: float
+    score_auroc: float
+    found_first: FoundFirst
+
+
+def study(tables: Sequence[DiagnosticTable], wrong: Sequence[Bools]) -> Study:
+    """Measure every diagnostic, the risk and the score over clips, one after the other.
+
+    wrong: for each table which of its rows are errors.
+    """
+    bad = np.concatenate([np.zeros(0, bool), *wrong])
+    risk = _column([risks(table) for table in tables])
+    doubt = -_column([table.scores for table in tables])
+    frames = _column([table.frames.astype(np.float64) for table in tables])
+    number = _column([np.full(len(table.frames), n, np.float64) for n, table in enumerate(tables)])
+    worth = []
+    for diagnostic in DIAGNOSTICS:
+        values = _column([table.columns[diagnostic.name] for table in tables])
+        defined = float(np.isfinite(values).mean()) if len(values) else 0.0
+        worth.append(Worth(diagnostic.name, auroc(values, bad), defined))
+    worth.sort(key=lambda w: -np.nan_to_num(w.auroc))
+    return Study(
+        rows=len(bad),
+        wrong=int(bad.sum()),
+        worth=tuple(worth),
+        risk_auroc=auroc(risk, bad),
+        score_auroc=auroc(doubt, bad),
+        found_first=FoundFirst(
+            risk=share_found_first(np.argsort(-risk, kind="stable"), bad),
+            score=share_found_first(np.argsort(-np.nan_to_num(doubt, nan=-np.inf), kind="stable"), bad),
+            time=share_found_first(np.lexsort((frames, number)), bad),
+            best=share_found_first(np.argsort(~bad, kind="stable"), bad),
+        ),
+    )
+
+
+def fit_weights(tables: Sequence[DiagnosticTable], wrong: Sequence[Bools]) -> dict[str, float]:
+    """Weights of the risk under which these errors are likeliest; a constant rate of errors is set aside.
+
+    The likelihood of 1 - exp(-sum of u x alarm) is concave in u = -log(1 - weight); the steps are those of
+    multiplicative updates, under which u stays positive.
+    """
+    names = [diagnostic.name for diagnostic in DIAGNOSTICS]
+    alarms = np.stack([_column([table.alarms[name] for table in tables]) for name in names], axis=1)
+    bad = np.concatenate([np.zeros(0, bool), *wrong])
+    alarms = np.column_stack([alarms, np.ones(len(bad))])
+    u = np.full(len(names) + 1, 0.1)
+    safe = alarms[~bad].sum(0) + 1e-9
+    for _ in range(STEPS):
+        share = 1 / np.expm1(np.clip(alarms[bad] @ u, 1e-9, 50))
+        u *= np.sqrt((alarms[bad] * share[:, None]).sum(0) / safe)
+    weights = np.minimum(1 - np.exp(-u[:-1]), LARGEST_WEIGHT)
+    return {name: round(float(weight), 3) for name, weight in zip(names, weights, strict=True)}
+
+
+def _column(parts: Sequence[Floats]) -> Floats:
+    return np.concatenate([np.zeros(0), *parts])
