@@ -26,7 +26,7 @@ class Worth:
 
 @dataclass(frozen=True)
 class FoundFirst:
-    """Share of all errors in the first tenth of the rows, in several orders. best: what any order can reach."""
+    """Share of all errors in the first tenth of the rows, by order. best: what any order can reach."""
 
     risk: float
     score: float
