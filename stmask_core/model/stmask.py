@@ -19,6 +19,8 @@ from stmask_core.model.fpn import FeaturePyramid, Pyramid, prototype_net
 from stmask_core.model.heads import PredictionHead
 from stmask_core.model.temporal import TemporalNet, fusion_map, roi_align, sanitise_rois
 
+TRACKS_AT_ONCE = 64  # bounds the memory of temporal fusion: released tracks are never forgotten
+
 
 @dataclass(frozen=True)
 class FrameFeatures:
@@ -103,6 +105,7 @@ class STMask(nn.Module):
             self.config.correlation_patch,
         )
         rois = sanitise_rois(boxes, fused.shape[2], fused.shape[3])
-        deltas, coefficient_deltas = self.TemporalNet(roi_align(fused[0], rois))
+        some = [self.TemporalNet(roi_align(fused[0], part)) for part in rois.split(TRACKS_AT_ONCE)]
+        deltas, coefficient_deltas = (torch.cat(parts) for parts in zip(*some, strict=True))
         moved = decode_boxes(deltas.float(), center_form(boxes), self.config.carried_variances)
         return moved, coefficients + coefficient_deltas.float()
