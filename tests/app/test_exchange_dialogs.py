@@ -7,9 +7,14 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox
 
+from app.dialogs.export_dialog import ENDINGS, ExportDialog
 from app.dialogs.import_dialog import FileCategory, FileContents, ImportDialog, format_title
-from stmask_core.cli import export, import_
+from stmask_core.cli import export, import_, run_verb
+from stmask_core.document.validation import Finding
+from stmask_core.formats.ytvis_exchange import read_ytvis
+from stmask_core.project import Project
 
+SAMPLE = Path(__file__).resolve().parents[2] / "resources" / "sample"
 VIDEOS = [("clip", Path("/v/clip.mp4")), ("street", Path("/v/street.mp4"))]
 
 
@@ -36,6 +41,15 @@ PERSON = named("person")
 
 def contents(format_="ytvis", categories=PERSON, videos=("clip",), tracks=7, warnings=()):
     return FileContents(format_, categories, videos, tracks, warnings)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A project with the sample's annotations."""
+    place = tmp_path_factory.mktemp("exchange") / "sample.stm"
+    source, video = str(SAMPLE / "sample.json"), str(SAMPLE / "sample.mp4")
+    run_verb("import", [source, "--format", "ytvis", "--video", video, "--project", str(place)])
+    return place
 
 
 def test_every_format_of_the_core_has_a_title():
@@ -272,3 +286,234 @@ def test_tab_goes_through_the_import_from_top_to_bottom(asked):
         dialog.root_button, dialog.categories, dialog.rest_button,
     ]  # fmt: skip
     assert [widget for widget in seen if widget in order] == order
+
+
+def test_what_the_import_asks_for_is_what_the_core_does(qtbot, tmp_path):
+    source = SAMPLE / "sample.json"
+    exchange = read_ytvis(source)
+    asked = Asked(qtbot, source, ("somebody",), shown=0)
+    names = [category.name for category in exchange.categories]
+    asked.answer(contents(categories=named(*names), videos=("sample",), tracks=4))
+    asked.type_target(names[0], "somebody")
+    click(asked.dialog.rest_button)
+    format_, path, _, words = asked.confirmed()
+    place = tmp_path / "new.stm"
+    video = str(SAMPLE / "sample.mp4")
+    run_verb("import", [str(path), "--format", format_, "--video", video, "--project", str(place), *words])
+    with Project.open(place, read_only=True) as opened:
+        found = {category.name for category in opened.document.categories.values()}
+    assert found == {"somebody", *names[1:]}
+
+
+FINDINGS = [
+    Finding("gap", "note", "Track 2 has 1 gap, 3 frames in all.", 1, 40, 3, 2),
+    Finding("empty_mask", "error", "Track 1 has empty masks in 2 frames from 9 on.", 1, 9, 2, 1),
+]
+
+
+@pytest.fixture
+def exporting(qtbot, tmp_path):
+    """Makes export dialogs for a project ``clip.stm`` with its video beside it."""
+    for name in ("clip.stm", "clip.mp4"):
+        (tmp_path / name).write_bytes(b"dear to somebody")
+
+    def make(videos=("clip", "street"), categories=("person", "robot"), **options):
+        options.setdefault("protected", (tmp_path / "clip.stm", tmp_path / "clip.mp4"))
+        dialog = ExportDialog(None, tmp_path / "clip", videos, categories, shown="street", **options)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
+        qtbot.addWidget(dialog)
+        dialog.show()
+        qtbot.waitExposed(dialog)
+        return dialog
+
+    return make
+
+
+def type_path(dialog, text):
+    dialog.path.setFocus()
+    dialog.path.selectAll()
+    QTest.keyClicks(dialog.path, str(text))
+
+
+def exported(dialog, qtbot):
+    with qtbot.waitSignal(dialog.confirmed) as said:
+        click(dialog.export_button)
+    return said.args
+
+
+def test_enter_exports_to_the_place_beside_the_project(exporting, qtbot, tmp_path):
+    dialog = exporting()
+    assert dialog.export_button.text() == "Export clip.json"
+    with qtbot.waitSignal(dialog.confirmed) as said:
+        QTest.keyClick(dialog.path, Qt.Key.Key_Return)
+    assert said.args == ["ytvis", tmp_path / "clip.json", ["--no-validate", "--lists"]]
+
+
+def test_every_format_is_explained_and_named_on_the_button(exporting):
+    dialog = exporting()
+    explanations = set()
+    for name in export.FORMATS:
+        dialog.format.setCurrentIndex(dialog.format.findData(name))
+        explanations.add(dialog.explanation.text())
+        assert dialog.export_button.text() == f"Export clip{ENDINGS[name]}"
+    assert len(explanations - {""}) == len(export.FORMATS)
+
+
+def test_another_format_keeps_the_name_that_was_typed(exporting, tmp_path):
+    dialog = exporting()
+    type_path(dialog, tmp_path / "mine.json")
+    pick(dialog.format, "CSV")
+    assert dialog.target() == tmp_path / "mine.csv"
+    type_path(dialog, "elsewhere/odd")
+    pick(dialog.format, "DAVIS")
+    assert dialog.target() == tmp_path / "elsewhere" / "odd"
+
+
+def test_nothing_is_replaced_without_a_tick(exporting, qtbot, tmp_path):
+    (tmp_path / "clip.json").write_text("{}")
+    dialog = exporting()
+    assert not dialog.export_button.isEnabled()
+    assert "clip.json is there already" in dialog.reason.text()
+    QTest.keyClick(dialog.replace, Qt.Key.Key_Space)
+    assert dialog.export_button.isEnabled()
+    (tmp_path / "other.json").write_text("{}")
+    type_path(dialog, "other.json")
+    assert not dialog.export_button.isEnabled()  # the tick was for the other file
+    type_path(dialog, "fresh.json")
+    assert not dialog.replace.isVisible()
+    assert "--force" not in dialog.words()
+    type_path(dialog, "clip.json")
+    QTest.keyClick(dialog.replace, Qt.Key.Key_Space)
+    assert "--force" in exported(dialog, qtbot)[2]
+
+
+def test_the_second_table_of_a_csv_export_counts_too(exporting, tmp_path):
+    (tmp_path / "clip.events.csv").write_text("")
+    dialog = exporting(format_="csv")
+    assert "clip.events.csv is there already" in dialog.reason.text()
+
+
+def test_a_file_that_turned_up_meanwhile_is_seen(exporting, qtbot, tmp_path):
+    dialog = exporting()
+    (tmp_path / "clip.json").write_text("{}")
+    with qtbot.assertNotEmitted(dialog.confirmed):
+        click(dialog.export_button)
+    assert dialog.isVisible()
+    assert dialog.replace.isVisible()
+
+
+@pytest.mark.parametrize(
+    ("format_", "place"),
+    [("ytvis", "clip.stm"), ("ytvis", "new.stm"), ("video", "clip.mp4"), ("davis", "."), ("csv", "link.csv")],
+)
+def test_project_and_videos_are_never_replaced(exporting, tmp_path, format_, place):
+    (tmp_path / "link.csv").symlink_to(tmp_path / "clip.mp4")
+    dialog = exporting(("clip",), format_=format_)
+    type_path(dialog, place)
+    assert not dialog.export_button.isEnabled()
+    assert not dialog.replace.isVisible()
+
+
+def test_only_an_earlier_export_or_an_empty_folder_is_written_into(exporting, tmp_path):
+    dialog = exporting(format_="davis")
+    folder = tmp_path / "clip-davis"
+    folder.mkdir()
+    type_path(dialog, folder)
+    assert dialog.export_button.isEnabled()
+    (folder / "holiday.png").write_bytes(b"")
+    type_path(dialog, "clip-davis")
+    assert not dialog.export_button.isEnabled()
+    assert not dialog.replace.isVisible()
+    (folder / "objects.json").write_text("{}")
+    type_path(dialog, folder)
+    QTest.keyClick(dialog.replace, Qt.Key.Key_Space)
+    assert dialog.export_button.isEnabled()
+
+
+def test_a_folder_is_no_file_and_a_file_no_folder(exporting, tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "text").write_text("")
+    dialog = exporting()
+    type_path(dialog, "there")
+    assert "folder" in dialog.reason.text()
+    pick(dialog.format, "DAVIS")
+    assert dialog.export_button.isEnabled()
+    type_path(dialog, "text")
+    assert "file" in dialog.reason.text()
+    type_path(dialog, " ")
+    assert not dialog.export_button.isEnabled()
+
+
+def test_categories_of_a_list_must_all_be_decided(exporting, qtbot):
+    dialog = exporting(format_="ytvis-results")
+    assert not dialog.mapping.isVisible()
+    pick(dialog.list, "2019")
+    assert dialog.mapping.open_names() == ["robot"]
+    assert not dialog.export_button.isEnabled()
+    table = dialog.mapping
+    table.setFocus()
+    QTest.keyClick(table, Qt.Key.Key_Return)
+    box = table.viewport().findChild(QComboBox)
+    assert not box.isEditable()  # the list's names and no others
+    QTest.keyClicks(box, "dog")
+    QTest.keyClick(box, Qt.Key.Key_Return)
+    assert dialog.isVisible()
+    words = exported(dialog, qtbot)[2]
+    assert words[1:] == ["--categories", "ytvis2019", "--map", "robot=dog"]
+
+
+def test_a_list_does_not_stop_a_film(exporting, qtbot):
+    dialog = exporting(format_="ytvis")
+    pick(dialog.list, "OVIS")
+    pick(dialog.format, "Video")
+    assert dialog.video.currentText() == "street"  # a film is of one video: the one shown
+    QTest.keyClick(dialog.opacity, Qt.Key.Key_Up)
+    assert exported(dialog, qtbot)[2] == ["--no-validate", "--video", "street", "--opacity", "0.5"]
+
+
+def test_a_film_of_all_videos_is_refused(exporting):
+    dialog = exporting(format_="video")
+    pick(dialog.video, "All 2 videos")
+    assert not dialog.export_button.isEnabled()
+
+
+def test_problems_are_asked_for_listed_and_gone_to(exporting, qtbot, tmp_path):
+    dialog = ExportDialog(None, tmp_path / "clip", ["clip"], [])
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
+    qtbot.addWidget(dialog)
+    with qtbot.waitSignal(dialog.check_again):
+        dialog.show()
+    assert not dialog.isModal()
+    dialog.show_findings(FINDINGS)
+    assert dialog.problems.summary.text() == "1 error, 1 note"
+    tree = dialog.problems.tree
+    place = tree.visualItemRect(tree.topLevelItem(0).child(0)).center()
+    with qtbot.waitSignal(dialog.go_to) as gone:
+        QTest.mouseClick(tree.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert gone.args == [9, 1]
+    assert dialog.isVisible()
+    with qtbot.waitSignal(dialog.check_again):
+        click(dialog.problems.check_button)
+
+
+def test_enter_on_a_problem_goes_there_and_exports_nothing(exporting, qtbot):
+    dialog = exporting()
+    dialog.show_findings(FINDINGS)
+    tree = dialog.problems.tree
+    tree.setFocus()
+    tree.setCurrentItem(tree.topLevelItem(0).child(0))
+    with qtbot.assertNotEmitted(dialog.confirmed), qtbot.waitSignal(dialog.go_to):
+        QTest.keyClick(tree, Qt.Key.Key_Return)
+    assert dialog.isVisible()
+
+
+@pytest.mark.parametrize("format_", export.FORMATS)
+def test_what_the_export_asks_for_is_what_the_core_writes(project, exporting, qtbot, tmp_path, format_):
+    dialog = exporting(("sample",), (), format_=format_)
+    chosen, target, words = exported(dialog, qtbot)
+    run_verb("export", [str(project), "--format", chosen, "--out", str(target), *words])
+    assert target.is_dir() if format_ in export.FOLDERS else target.stat().st_size > 0
+    again = exporting(("sample",), (), format_=format_)
+    QTest.keyClick(again.replace, Qt.Key.Key_Space)
+    chosen, target, words = exported(again, qtbot)
+    run_verb("export", [str(project), "--format", chosen, "--out", str(target), *words])
