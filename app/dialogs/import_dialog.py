@@ -345,7 +345,7 @@ class ImportDialog(QDialog):
         self.format.setAccessibleName(self.tr("Format"))
         self.format.addItem(self.tr("Find out"), "")
         for name in FORMATS:
-            self.format.addItem(format_title(name), name)
+            self.format.addItem(self._title(name), name)
         self.mark, self.found = QLabel(), QLabel()
         self.found.setWordWrap(True)
         self.found.setTextFormat(Qt.TextFormat.PlainText)
@@ -513,7 +513,7 @@ class ImportDialog(QDialog):
         self.mark.setPixmap(severity_icon("error", size, self.devicePixelRatioF()).pixmap(size, size))
         self.found.setText(self._failure or ("" if contents is None else self._found_words(contents)))
         format_ = self.format.currentData() or self._guess
-        guess = self.tr("{0}: a guess").format(format_title(self._guess)) if self._guess else ""
+        guess = self.tr("{0}: a guess").format(self._title(self._guess)) if self._guess else ""
         self.format.setItemText(0, guess or self.tr("Find out"))
         numbered = contents is not None and not all(c.name for c in contents.categories)
         self.form.setRowVisible(self._dataset_row, format_ == "ytvis-results")
@@ -531,6 +531,9 @@ class ImportDialog(QDialog):
             self.import_button.setText(
                 self.tr("Import 1 track") if count == 1 else self.tr("Import {0} tracks").format(f"{count:,}")
             )
+
+    def _title(self, format_: str) -> str:
+        return self.tr("MOTS pictures or text") if format_ == "mots" else format_title(format_)
 
     def _found_words(self, contents: FileContents) -> str:
         facts = [

@@ -408,6 +408,7 @@ def test_a_file_that_turned_up_meanwhile_is_seen(exporting, qtbot, tmp_path):
 )
 def test_project_and_videos_are_never_replaced(exporting, tmp_path, format_, place):
     (tmp_path / "link.csv").symlink_to(tmp_path / "clip.mp4")
+    (tmp_path / "objects.json").write_text("{}")  # an export was made here once
     dialog = exporting(("clip",), format_=format_)
     type_path(dialog, place)
     assert not dialog.export_button.isEnabled()
