@@ -34,11 +34,14 @@ class RecordedRun:
 
 
 def run_of_video(document: Document, video: VideoId) -> RecordedRun:
-    """The newest model run of a video. FormatError when there is none."""
+    """The newest model run of a video. FormatError when there is none, or none of ours."""
     runs = document.runs.of_video(video)
     if not runs:
         raise FormatError("No model has gone over this video.", "Run one first: stmask run.")
     latest = runs[max(runs)]
+    names = latest.settings.get("categories")
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise FormatError("The newest run does not say how it was made.", "Run the model again.")
     origin = latest.settings.get("replay_of")
     return RecordedRun(latest, runs.get(RunId(origin), latest) if isinstance(origin, int) else latest)
 

@@ -136,13 +136,18 @@ class _Comparison:
 
     def __init__(self, project: Project, runs: RecordedRun, model: Callable[[], Model] | None) -> None:
         self.recording = open_recording(project, runs.source)
+        self._categories = len(runs.source.settings["categories"])
         self._model = model
 
     def frames(self, label: str, settings: AssociationSettings, *, evidence: bool) -> Iterator[ReplayedFrame]:
+        from stmask_core.engine.recording import AGAIN
         from stmask_core.engine.replay import replay
 
         frames = replay(self.recording, settings, model=self._model, evidence=evidence)
-        yield from with_progress(frames, label=label, unit="frame", total=len(self.recording.frames))
+        for frame in with_progress(frames, label=label, unit="frame", total=len(self.recording.frames)):
+            if frame.result.instances.category_ids.max(initial=1) > self._categories:
+                raise FormatError("The recording has a category that its run does not name.", AGAIN)
+            yield frame
 
     def tally(self, label: str, settings: AssociationSettings) -> ReplayTally:
         from stmask_core.engine.replay import ReplayTally
@@ -173,7 +178,7 @@ def apply_replay(
     from stmask_core.pre_label import predicted_frame, project_categories
 
     source = runs.source
-    categories = project_categories(document, source.settings.get("categories", ()))
+    categories = project_categories(document, source.settings["categories"])
     run = start_run(
         document,
         source.video,
@@ -226,7 +231,7 @@ def _constants(settings: AssociationSettings) -> dict[str, Any]:
 
 
 def _described(tally: ReplayTally, run: ModelRun) -> dict[str, Any]:
-    names = dict(enumerate(run.settings.get("categories", ()), start=1))
+    names = dict(enumerate(run.settings["categories"], start=1))
     lanes = [
         {
             "track": lane.track,

@@ -154,7 +154,7 @@ class Recording:
             raise FormatError(f"There is no recording at {path}.", AGAIN)
         try:
             self.about: dict[str, Any] = dict(json.loads(text))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise FormatError(f"{path.name} is no recording.", AGAIN) from error
         if self.about.get("version") != VERSION:
             raise FormatError(f"{path.name} is of another version of the program.", AGAIN)
@@ -256,8 +256,8 @@ def _objects_from_bytes(data: bytes) -> FrameRecord:
         raise ValueError("it is cut off, or too large")
     arrays = numpy_tensors.load(content)
     for key, value in arrays.items():
-        if value.dtype != _KINDS[key]:
-            raise ValueError(f"{key} is of another kind")
+        if value.dtype != _KINDS[key] or not np.isfinite(value).all():
+            raise ValueError(f"{key} is of another kind, or not finite")
     sizes = arrays["layout"].tolist()
     if len(sizes) != 7 or min(sizes[:6]) <= 0 or arrays["grid"].min() <= 0:
         raise ValueError("its layout is impossible")
@@ -277,8 +277,8 @@ def _objects_from_bytes(data: bytes) -> FrameRecord:
     for key, shape in shapes.items():
         if arrays[key].shape != shape:
             raise ValueError(f"{key} has another shape")
-    if arrays["outcomes"].max(initial=0) > 2:
-        raise ValueError("an outcome is unknown")
+    if arrays["outcomes"].max(initial=0) > 2 or arrays["found.classes"].min(initial=1) < 1:
+        raise ValueError("an outcome or a category is unknown")
     of_found = {f.name: arrays[f"found.{f.name}"] for f in fields(Detections) if f.name != "masks"}
     return FrameRecord(
         layout=layout,

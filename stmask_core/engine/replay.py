@@ -190,13 +190,16 @@ class _Fusion:
             self._model = self._load()
         place = self._model.device
         self._maps = {number: self._features(number) for number in (frame - 1, frame)}
-        boxes, coefficients = self._model.ready.carry(
-            self._maps[frame - 1].maps,
-            self._maps[frame].maps,
-            torch.from_numpy(objects.boxes).to(place),
-            torch.from_numpy(objects.coefficients).to(place),
-        )
-        soft = assemble_masks(self._maps[frame].prototypes, coefficients, boxes).cpu().numpy()
+        try:
+            boxes, coefficients = self._model.ready.carry(
+                self._maps[frame - 1].maps,
+                self._maps[frame].maps,
+                torch.from_numpy(objects.boxes).to(place),
+                torch.from_numpy(objects.coefficients).to(place),
+            )
+            soft = assemble_masks(self._maps[frame].prototypes, coefficients, boxes).cpu().numpy()
+        except RuntimeError as error:
+            raise FormatError(f"The maps of frame {frame} do not fit the network.", AGAIN) from error
         return Objects(
             boxes.cpu().numpy(),
             coefficients.cpu().numpy(),

@@ -2,11 +2,15 @@
 
 import json
 import sqlite3
+import zlib
 from dataclasses import asdict, fields, replace
 
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load as safetensors_load
+from safetensors.numpy import save as safetensors_save
+from safetensors.torch import save as torch_save
 
 from stmask_core.cli import main
 from stmask_core.document.commands import masks, tracks
@@ -16,6 +20,7 @@ from stmask_core.engine.replay import ReplayTally, constants_of_run, replay, wit
 from stmask_core.engine.session import Model, model_of
 from stmask_core.errors import FormatError, InferenceError
 from stmask_core.model.inference import optimise_for_inference
+from stmask_core.model.postprocess import DetectionSettings
 from stmask_core.project import Project
 from stmask_core.structures.evidence import FrameEvidence
 from stmask_core.structures.letterbox import FrameLayout
@@ -23,7 +28,7 @@ from stmask_core.structures.masks import Mask
 from stmask_core.tracking.association import PAPER, AssociationSettings
 from tests.core.numbered_clips import write_clip
 from tests.core.tiny_model import CATEGORIES, tiny_network, write_tiny_weights
-from tests.golden.vectors import golden_network, load, network_input, text
+from tests.golden.vectors import END_TO_END, golden_network, load, network_input, text
 
 COUNT = 12
 RELEASED = AssociationSettings()
@@ -209,7 +214,8 @@ def test_lanes_are_what_is_shown(with_features):
         assert [f for start, stop in lane.detected for f in range(start, stop)] == detected
 
 
-GOLDEN = ("STMask_plus_resnet50-small", "STMask_plus_resnet50_ada-real", "STMask_base-small")
+QUICK = {"STMask_plus_resnet50_ada-real", "STMask_base-small", "STMask_plus_resnet50_ada-small-fastnms"}
+GOLDEN = [name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in END_TO_END]
 
 
 @pytest.mark.parametrize("name", GOLDEN)
@@ -221,9 +227,10 @@ def test_golden_clips_replay_as_they_ran(tmp_path, name):
     names = tuple(f"category {n}" for n in range(1, network.config.num_classes))
     model = Model(network, optimise_for_inference(network), names, torch.device("cpu"), "fp32")
     layout = FrameLayout(*(tuple(meta[f"{kind}_shape"][:2]) for kind in ("ori", "img", "pad")))
+    detection = DetectionSettings(suppression="per_class" if meta["fast_nms"] else "cross_class")
     other = constants("new_score=2.9 wins=association retire_after=2")
     trackers = [
-        ClipTracker(model, layout, RunSettings(association=association, record="features"))
+        ClipTracker(model, layout, RunSettings(detection, association, record="features"))
         for association in (RELEASED, other)
     ]
     runs = [[], []]
@@ -260,7 +267,10 @@ def test_a_recording_goes_on_and_belongs_to_one_run(tmp_path, with_features):
         _ = Recording(path).frames
 
 
-@pytest.mark.parametrize("spoil", ["no file", "text", "no table", "cut", "swapped", "no start", "masks"])
+@pytest.mark.parametrize(
+    "spoil",
+    ["no file", "text", "no table", "cut", "swapped", "no start", "crops", "runs", "nan", "class", "count"],
+)
 def test_damaged_recordings_are_refused_in_one_line(tmp_path, without_features, spoil):
     path = tmp_path / "clip.recording"
     if spoil == "text":
@@ -271,33 +281,30 @@ def test_damaged_recordings_are_refused_in_one_line(tmp_path, without_features, 
         path.write_bytes(without_features[0].path.read_bytes())
         connection = sqlite3.connect(path)
         with connection:
-            change = {
-                "cut": "UPDATE frames SET objects = substr(objects, 1, 200) WHERE frame = 3",
-                "swapped": "UPDATE frames SET objects = 'text' WHERE frame = 3",
-                "no start": "DELETE FROM frames WHERE frame = 0",
-                "masks": "UPDATE frames SET objects = (SELECT features FROM frames) WHERE frame = 3",
-            }[spoil]
-            if spoil == "masks":
-                connection.execute("UPDATE frames SET objects = ? WHERE frame = 3", (spoiled(path),))
-            else:
-                connection.execute(change)
+            connection.execute("UPDATE frames SET objects = ? WHERE frame = 3", (spoiled(connection, spoil),))
+            if spoil == "no start":
+                connection.execute("DELETE FROM frames WHERE frame = 0")
         connection.close()
     with pytest.raises(FormatError, match="--record"):
         list(replay(Recording(path), RELEASED))
 
 
-def spoiled(path):
-    """A frame whose masks hang over the image."""
-    import zlib
-
-    from safetensors.numpy import load as read
-    from safetensors.numpy import save
-
-    with sqlite3.connect(path) as connection:
-        (data,) = connection.execute("SELECT objects FROM frames WHERE frame = 3").fetchone()
-    arrays = read(zlib.decompress(data))
-    arrays["found.crops"] = arrays["found.crops"] + np.array([1000, 0, 0, 0, 0])
-    return zlib.compress(save(arrays))
+def spoiled(connection, how):
+    """Frame 3 as somebody might have changed it."""
+    (data,) = connection.execute("SELECT objects FROM frames WHERE frame = 3").fetchone()
+    arrays = {key: value.copy() for key, value in safetensors_load(zlib.decompress(data)).items()}
+    if how == "crops":
+        arrays["found.crops"][:, 0] += 1000
+    elif how == "runs":
+        arrays["found.runs"][:] = 255
+    elif how == "nan":
+        arrays["carried.boxes"][0] = np.nan
+    elif how == "class":
+        arrays["found.classes"][0] = 0
+    elif how == "count":
+        arrays["track_ids"] = arrays["track_ids"][:-1]
+    changed = zlib.compress(safetensors_save(arrays))
+    return {"cut": data[:200], "swapped": "text"}.get(how, changed)
 
 
 def test_too_many_tracks_stop_with_advice(without_features, monkeypatch):
@@ -479,3 +486,30 @@ def test_the_bench_replays_what_it_made_up(capsys):
     assert found["ids_equal"]
     assert (found["frames"], found["objects"]) == (30, 4)
     assert found["other_constants_estimated"] > 0
+
+
+def test_maps_of_another_network_and_unnamed_categories_are_refused(project, tmp_path, model, capsys):
+    assert verb(capsys, project, "--record")[0] == 0
+    path = project.with_name("clip.1.recording")
+    with sqlite3.connect(path) as connection:
+        maps = {name: torch.zeros(1, 3, 6, 10) for name in ("pyramid_map", "tower")}
+        data = torch_save({**maps, "prototypes": torch.zeros(24, 40, 5)})
+        connection.execute("UPDATE frames SET features = ?", (data,))
+    connection.close()
+    status, _, errors = verb(capsys, project, "--set", "new_score=99")
+    assert status == 1
+    assert "do not fit the network" in errors
+    with sqlite3.connect(path) as connection:
+        for frame, data in connection.execute("SELECT frame, objects FROM frames").fetchall():
+            arrays = safetensors_load(zlib.decompress(data))
+            arrays["found.classes"] = arrays["found.classes"] + 7
+            changed = (zlib.compress(safetensors_save(arrays)), frame)
+            connection.execute("UPDATE frames SET objects = ? WHERE frame = ?", changed)
+    connection.close()
+    with Project.open(project, read_only=True) as opened:
+        before = contents(opened.document)
+    status, _, errors = verb(capsys, project, "--apply")
+    assert status == 1
+    assert "category" in errors
+    with Project.open(project, read_only=True) as opened:
+        assert contents(opened.document) == before
