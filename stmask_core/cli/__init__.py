@@ -22,6 +22,7 @@ VERBS: dict[str, str] = {
     "import": "bring annotations of other tools into a project",
     "evaluate": "AP, HOTA, IDF1 and identity switches of predictions, given the truth",
     "validate": "what an exporter or a reviewer should know about a project",
+    "inspect": "where a project is likely wrong and why, worst first; errors, given the truth",
     "synth": "draw annotated synthetic video with exact truth",
     "weights": "list the released checkpoints, or say what a weights file is",
     "train": "train a network as a recipe says, on one device or several",

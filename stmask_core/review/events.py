@@ -6,12 +6,12 @@ import csv
 import io
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
 
-from stmask_core.review.diagnostics.catalogue import DiagnosticTable, diagnose
+from stmask_core.review.diagnostics.catalogue import DIAGNOSTICS, DiagnosticTable, diagnose
 from stmask_core.review.observations import ObservedClip, ObservedTrack
 from stmask_core.review.risk import causes, risks
 
@@ -46,11 +46,10 @@ def find_events(clip: ObservedClip, table: DiagnosticTable | None = None) -> lis
     """All events of a clip, worst first; of equal ones the earlier."""
     table = diagnose(clip) if table is None else table
     risk = risks(table)
-    events = [*_cuts(clip), *_alarms(table, risk)]
+    events = _alarms(table, risk)
     for track in clip.tracks:
-        own = np.flatnonzero(table.tracks == track.id)
-        risk_at = dict(zip(table.frames[own].tolist(), risk[own].tolist(), strict=True))
-        events += _life(track, clip.length, risk_at)
+        events += _life(track, clip.length, table, risk)
+    events = [*_cuts(clip), *_each_place_once(events)]
     return sorted(events, key=lambda event: (-event.severity, event.frame, event.track or 0, event.kind))
 
 
@@ -94,16 +93,19 @@ def events_csv(events: Iterable[ReviewEvent]) -> str:
     return out.getvalue()
 
 
-def _life(track: ObservedTrack, length: int, risk: dict[int, float]) -> list[ReviewEvent]:
+def _life(track: ObservedTrack, length: int, table: DiagnosticTable, risk: np.ndarray) -> list[ReviewEvent]:
     """Where a track begins, ends and comes back."""
     if not len(track.frames):
         return []
     frames = track.frames.tolist()
+    row_at = dict(zip(frames, np.flatnonzero(table.tracks == track.id).tolist(), strict=True))
     events = []
 
     def add(frame: int, kind: EventKind, base: float, cause: str) -> None:
-        severity = 1 - (1 - base) * (1 - risk.get(frame, 0.0))
-        events.append(ReviewEvent(frame, track.id, kind, severity, cause))
+        row = row_at[frame]
+        severity = 1 - (1 - base) * (1 - float(risk[row]))
+        why = "; ".join([cause, *causes(table, row)])
+        events.append(ReviewEvent(frame, track.id, kind, severity, why))
 
     short = len(frames) <= APART
     if frames[0] > 0:
@@ -118,20 +120,27 @@ def _life(track: ObservedTrack, length: int, risk: dict[int, float]) -> list[Rev
 
 
 def _alarms(table: DiagnosticTable, risk: np.ndarray) -> list[ReviewEvent]:
-    """Peaks of the watched diagnostics and of the risk itself."""
+    """Peaks of the watched diagnostics, and of the risk itself where nothing else is told."""
     alarms = table.alarms
-    events: list[ReviewEvent] = []
+    words = {diagnostic.name: diagnostic.words for diagnostic in DIAGNOSTICS}
+    found: dict[tuple[int, EventKind], ReviewEvent] = {}
+    told: set[int] = set()
     for kind, name, least in _WATCHED:
         for row in _peaks(table, alarms[name], least):
-            events.append(_event(table, row, kind, risk))
+            found.setdefault((row, kind), _event(table, row, kind, risk, words[name]))
+            told.add(row)
     for row in _peaks(table, risk, SMALLEST_RISK):
-        events.append(_event(table, row, "risk", risk))
-    unique = {(e.frame, e.track, e.kind): e for e in events}
-    return list(unique.values())
+        if row not in told:
+            found[row, "risk"] = _event(table, row, "risk", risk)
+    return list(found.values())
 
 
-def _event(table: DiagnosticTable, row: int, kind: EventKind, risk: np.ndarray) -> ReviewEvent:
-    why = "; ".join(causes(table, row)) or kind
+def _event(
+    table: DiagnosticTable, row: int, kind: EventKind, risk: np.ndarray, first: str = ""
+) -> ReviewEvent:
+    """first: the cause to name before the others."""
+    others = [words for words in causes(table, row) if words != first]
+    why = "; ".join([first, *others] if first else others)
     return ReviewEvent(int(table.frames[row]), int(table.tracks[row]), kind, float(risk[row]), why)
 
 
@@ -146,6 +155,17 @@ def _peaks(table: DiagnosticTable, values: np.ndarray, least: float) -> list[int
             kept.append(row)
             told.add((track, frame))
     return kept
+
+
+def _each_place_once(events: list[ReviewEvent]) -> list[ReviewEvent]:
+    """The worst event of a track in a frame keeps its severity; what else is told there counts half."""
+    told: set[tuple[int, int | None]] = set()
+    found = []
+    for event in sorted(events, key=lambda e: -e.severity):
+        place = (event.frame, event.track)
+        found.append(replace(event, severity=event.severity / 2) if place in told else event)
+        told.add(place)
+    return found
 
 
 def _cuts(clip: ObservedClip) -> list[ReviewEvent]:

@@ -18,19 +18,23 @@ from stmask_core.review.diagnostics.catalogue import DIAGNOSTICS, DiagnosticTabl
 from stmask_core.review.events import ReviewEvent, find_events
 from stmask_core.review.observations import Floats, ObservedClip
 from stmask_core.review.risk import risks
+from stmask_core.structures.masks import Mask
 
 DECIMALS = 4
 
 
 @dataclass(frozen=True, eq=False)
 class AgainstTruth:
-    """A video held against its truth. evaluation: AP, HOTA, IDF1 of this video; tracking None without
-    TrackEval.
+    """A video held against its truth.
+
+    evaluation: AP, HOTA, IDF1 of this video; tracking None without TrackEval. masks: true track -> frame ->
+    mask.
     """
 
     comparison: TruthComparison
     breakdown: Breakdown
     evaluation: Evaluation
+    masks: Mapping[int, Mapping[int, Mask]]
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, None where undefined."""
@@ -106,7 +110,8 @@ def hold_against(
         evaluation = evaluate_ytvis([clip], known, ignore_categories=ignore_categories)
     except MissingDependency:
         evaluation = evaluate_ytvis([clip], known, ignore_categories=ignore_categories, tracking=False)
-    return AgainstTruth(compare(clip, overlaps), break_down(clip, overlaps), evaluation)
+    masks = {track.id: track.masks for track in clip.truth}
+    return AgainstTruth(compare(clip, overlaps), break_down(clip, overlaps), evaluation, masks)
 
 
 def plain(values: Iterable[float | None]) -> list[float | None]:

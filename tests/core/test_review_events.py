@@ -47,6 +47,16 @@ def test_alarms_become_events_and_the_worst_come_first():
     assert all(0 <= s <= 1 for s in severities)
 
 
+def test_one_place_leads_the_queue_once():
+    known = {20: Known(margin=0.0, rivals=3, age=9)}
+    events = [e for e in find_events(clip(track(still(range(40)), known=known))) if e.frame == 20]
+    assert {e.kind for e in events} == {"low margin", "contested"}  # no "risk" beside them
+    assert events[0].severity == pytest.approx(2 * events[1].severity)
+    causes_of = {e.kind: e.cause.split(";")[0] for e in events}
+    assert "another identity" in causes_of["low margin"]
+    assert "several detections" in causes_of["contested"]
+
+
 def test_a_jump_and_a_cut():
     masks = {f: block(20 if f < 10 else 60, 20, 10, 10) for f in range(20)}
     change = [math.nan] + [0.0] * 39
