@@ -41,7 +41,10 @@ TARGET = 1  # column
 
 @dataclass(frozen=True)
 class FileCategory:
-    """A category of a file. key: its name, or its number as text; name: empty when only that is known."""
+    """A category of a file. key: its name, or its number as text; name: empty when only that is known.
+
+    The key ``*`` stands for all objects of a file that says nothing of categories.
+    """
 
     key: str
     name: str
@@ -586,6 +589,8 @@ class ImportDialog(QDialog):
 
 def _title(category: FileCategory) -> str:
     """How a category of a file is called in words."""
+    if category.key == "*":
+        return tr("Every object")
     if not category.name:
         return tr("Number {0}").format(category.key)
     return category.name if category.name == category.key else f"{category.key}: {category.name}"

@@ -192,6 +192,13 @@ def test_numbers_are_named_by_a_list_or_by_hand(asked):
     assert asked.confirmed()[3] == ["--map", "13=bird", "--map", "1=person"]
 
 
+def test_objects_without_any_category_are_named_together(asked):
+    asked.answer(contents("davis", (FileCategory("*", ""),)))
+    assert not asked.dialog.import_button.isEnabled()
+    asked.type_target("Every object", "Dog")
+    assert asked.confirmed()[3] == ["--map", "*=dog"]
+
+
 def test_a_guess_is_shown_as_one_and_can_be_overruled(asked):
     assert asked.looks[0].format == ""
     asked.answer(contents("coco"))
