@@ -17,7 +17,7 @@ from stmask_core.errors import CheckpointError, FormatError, MissingDependency
 if TYPE_CHECKING:
     from stmask_core.engine.clip import FrameResult
     from stmask_core.engine.recording import Recording
-    from stmask_core.engine.session import Model
+    from stmask_core.engine.session import Model, Precision
     from stmask_core.project import Project
 
 SPARE = 1 << 30  # bytes of the disk that a recording leaves free
@@ -84,7 +84,8 @@ def model_of_run(run: ModelRun, weights: str | None, device: str) -> Model:
     path = weights_path(weights or run.weights)
     if run.checksum and file_checksum(path) != run.checksum:
         raise CheckpointError(f"{path} are not the weights of the run.", "Say --weights.")
-    return load_model(path, run.settings.get("categories"), device, run.settings.get("precision", "auto"))
+    precision: Precision = "bf16" if run.settings.get("precision") == "bf16" else "fp32"
+    return load_model(path, run.settings["categories"], device, precision)
 
 
 def make_recording(project: Project, run: ModelRun, model: Model, *, features: bool) -> Iterator[FrameResult]:
