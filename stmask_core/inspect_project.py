@@ -58,6 +58,7 @@ class ProjectObserver:
         self._there = _by_frame(document, self._tracks)
         self._change = np.full(self._video.frame_count, UNKNOWN)
         self._histogram: NDArray[np.float64] | None = None
+        self._luma: NDArray[np.float32] | None = None
         self.unreadable: list[int] = []
 
     def watch(self, pictures: Iterable[Picture] | None = None) -> Iterator[int]:
@@ -84,6 +85,9 @@ class ProjectObserver:
             notes.add(frame, annotation.mask, annotation.score, known)
             if luma is not None and not annotation.mask.is_empty:
                 notes.sharpness[frame] = pixels.sharpness(luma, annotation.mask)
+                if self._luma is not None and notes.frames[-2:-1] == [frame - 1]:
+                    notes.ambiguity[frame] = pixels.ambiguity(self._luma, luma, notes.masks[-2])
+        self._luma = luma
 
     def clip(self) -> ObservedClip:
         """What was gathered so far."""

@@ -103,7 +103,8 @@ class ObservedTrack:
     """One track; n frames, ascending. frames: (n,). masks: n, none empty. scores: (n,), NaN without one.
 
     known: n. category_id: numbered as ``Known.category`` is; None when that is not known.
-    sharpness: (n,) mean squared gradient inside each mask, NaN where no picture was looked at.
+    sharpness: (n,) mean squared gradient inside each mask. ambiguity: (n,) see ``pixels.ambiguity``. Both NaN
+    where no picture was looked at.
     """
 
     id: int
@@ -114,6 +115,7 @@ class ObservedTrack:
     scores: Floats
     known: tuple[Known, ...]
     sharpness: Floats
+    ambiguity: Floats
 
     @cached_property
     def areas(self) -> Floats:
@@ -173,6 +175,7 @@ class TrackNotes:
     scores: list[float] = field(default_factory=list)
     known: list[Known] = field(default_factory=list)
     sharpness: dict[int, float] = field(default_factory=dict)
+    ambiguity: dict[int, float] = field(default_factory=dict)
 
     def add(self, frame: int, mask: Mask, score: float | None, known: Known = NOTHING) -> None:
         """The next frame; an empty mask is absence."""
@@ -185,7 +188,10 @@ class TrackNotes:
 
     def track(self) -> ObservedTrack:
         """The track as it was seen."""
-        sharpness = np.array([self.sharpness.get(frame, UNKNOWN) for frame in self.frames], np.float64)
+        looked_at = (
+            np.array([values.get(frame, UNKNOWN) for frame in self.frames], np.float64)
+            for values in (self.sharpness, self.ambiguity)
+        )
         frames = np.array(self.frames, np.int64)
         scores = np.array(self.scores, np.float64)
         return ObservedTrack(
@@ -196,5 +202,5 @@ class TrackNotes:
             tuple(self.masks),
             scores,
             tuple(self.known),
-            sharpness,
+            *looked_at,
         )

@@ -135,7 +135,8 @@ def test_pictures_give_sharpness_and_cuts(project, finished):
     assert np.isfinite(table.columns["blur"]).any()
     blind = diagnose(observed(project.document))
     assert np.isnan(blind.columns["blur"]).all()
-    for name in set(table.columns) - {"blur", "shot_cut"}:
+    assert np.isnan(blind.columns["ambiguity"]).all()
+    for name in set(table.columns) - {"ambiguity", "blur", "shot_cut"}:
         assert table.columns[name] == pytest.approx(blind.columns[name], nan_ok=True)
 
 

@@ -233,6 +233,34 @@ def test_sharpness_is_the_mean_squared_gradient_inside():
     assert math.isnan(pixels.sharpness(luma, Mask.empty(HEIGHT, WIDTH)))
 
 
+def textured(seed=0):
+    """Noise that an object can be recognised by, on a quiet ground."""
+    rng = np.random.default_rng(seed)
+    return rng.uniform(0, 255, (10, 10)).astype(np.float32)
+
+
+def test_a_twin_nearby_is_ambiguous_and_a_lone_object_is_not():
+    ground = np.random.default_rng(1).normal(90, 2, (HEIGHT, WIDTH)).astype(np.float32)
+    alone, twins = ground.copy(), ground.copy()
+    alone[40:50, 60:70] = twins[40:50, 60:70] = twins[40:50, 82:92] = textured()
+    mask = block(60, 40, 10, 10)
+    assert pixels.ambiguity(alone, alone, mask) < 0.6
+    assert pixels.ambiguity(alone, twins, mask) == pytest.approx(1, abs=0.01)
+    far = ground.copy()
+    far[40:50, 60:70] = far[40:50, 120:130] = textured()  # 60 pixels away, an eighth of the width is 25
+    assert pixels.ambiguity(alone, far, mask) < 0.6
+
+
+def test_ambiguity_is_undefined_for_what_cannot_be_recognised():
+    flat = np.full((HEIGHT, WIDTH), 90, np.float32)
+    assert math.isnan(pixels.ambiguity(flat, flat, block(60, 40, 10, 10)))
+    noise = np.random.default_rng(1).uniform(0, 255, (HEIGHT, WIDTH)).astype(np.float32)
+    assert math.isnan(pixels.ambiguity(noise, noise, block(60, 40, 3, 10)))
+    assert math.isnan(pixels.ambiguity(noise, noise, Mask.empty(HEIGHT, WIDTH)))
+    assert math.isnan(pixels.ambiguity(noise, noise, block(0, 0, WIDTH, HEIGHT)))  # fits in one place only
+    assert np.isfinite(pixels.ambiguity(noise, noise, block(0, 0, 10, 10)))
+
+
 def test_histograms_tell_a_cut_from_a_shift():
     dark, bright = np.zeros((40, 40, 3), np.uint8), np.full((40, 40, 3), 255, np.uint8)
     shares = [pixels.histogram(pixels.grey(picture)) for picture in (dark, bright)]

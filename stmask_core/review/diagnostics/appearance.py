@@ -59,6 +59,14 @@ def tininess(clip: ObservedClip, track: ObservedTrack) -> Floats:
     return -np.log10(track.areas / (clip.size[0] * clip.size[1]))
 
 
+def ambiguity(clip: ObservedClip, track: ObservedTrack) -> Floats:
+    """Whether its picture of the frame before fits a second place nearly as well; see ``pixels.ambiguity``.
+
+    Undefined without pictures and behind a gap.
+    """
+    return track.ambiguity
+
+
 def shot_cut(clip: ObservedClip, track: ObservedTrack) -> Floats:
     """How much of the picture's histogram is new since the frame before; undefined without pictures."""
     return clip.frame_change[track.frames]

@@ -58,6 +58,8 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
                "several detections wanted this track", identity.rivals),
     Diagnostic("beyond_correlation", "Motion against the correlation window", 0.5, 1.5,
                "it moves faster than the correlation can see", motion.beyond_correlation),
+    Diagnostic("ambiguity", "Correlation ambiguity", 0.6, 0.95,
+               "something nearby looks just like it", appearance.ambiguity),
     Diagnostic("temporal_change", "Change of the mask", 0.3, 0.9,
                "its mask changed a lot since the frame before", motion.temporal_change),
     Diagnostic("centre_jump", "Jump of the centre", 0.2, 1.0,
