@@ -14,11 +14,13 @@ from PySide6.QtWidgets import (
     QStackedWidget,
     QTabWidget,
     QToolBar,
+    QVBoxLayout,
     QWidget,
 )
 
 from app.actions import ACTIONS, Actions, tr
 from app.canvas.canvas_view import CanvasView
+from app.panels.run_strip import RunStrip
 from app.panels.start_page import StartPage
 from app.timeline.timeline_view import TimelineView
 
@@ -57,11 +59,13 @@ class MainWindow(QMainWindow):
         actions: Actions,
         canvas: CanvasView,
         timeline: TimelineView,
+        run_strip: RunStrip,
         panels: dict[str, QWidget],
         layout: QSettings,
     ) -> None:
         super().__init__()
         self.table, self.canvas, self.timeline, self.panels = actions, canvas, timeline, panels
+        self._run_strip = run_strip
         self.start_page = StartPage()
         self.ask_to_close: Callable[[], bool] = lambda: True
         self._layout_store = layout
@@ -142,6 +146,7 @@ class MainWindow(QMainWindow):
             menu = menus.get(spec.menu)
             if menu is None:
                 menu = menus[spec.menu] = self.menuBar().addMenu(tr(spec.menu))
+                menu.menuAction().setObjectName(spec.menu)
             menu.addAction(self.table.by_id[spec.id])
             self.addAction(self.table.by_id[spec.id])
 
@@ -173,8 +178,14 @@ class MainWindow(QMainWindow):
         self.right_dock = self._dock(
             "panels", self.tr("Panels"), self.tabs, Qt.DockWidgetArea.RightDockWidgetArea
         )
+        below = QWidget()
+        column = QVBoxLayout(below)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._run_strip)
+        column.addWidget(self.timeline, 1)
         self.timeline_dock = self._dock(
-            "timeline", self.tr("Timeline"), self.timeline, Qt.DockWidgetArea.BottomDockWidgetArea
+            "timeline", self.tr("Timeline"), below, Qt.DockWidgetArea.BottomDockWidgetArea
         )
         self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.BottomDockWidgetArea)
         self.resizeDocks([self.right_dock], [330], Qt.Orientation.Horizontal)

@@ -19,6 +19,7 @@ class Preferences:
     shortcuts: dict[str, str] = field(default_factory=dict)  # action id -> key sequence, over the preset
     recent: list[str] = field(default_factory=list)  # project paths, newest first
     weights: str = "demo"
+    recent_weights: list[str] = field(default_factory=list)  # paths, newest first
     device: str = "auto"
     precision: str = "auto"
     tour_seen: bool = False

@@ -14,6 +14,7 @@ from app.dialogs.palette_dialog import PaletteDialog
 from app.dialogs.settings_dialog import SettingsDialog
 from app.dialogs.shortcuts_dialog import ShortcutsDialog
 from app.main_window import TOOLS
+from app.panel_wiring import start_tour
 from app.view_state import ViewState
 from app.window import Window
 
@@ -41,7 +42,16 @@ Verbs = Mapping[str, Callable[[], object]]
 
 def verbs(w: Window) -> Verbs:
     """What every action of the table does."""
-    groups = (_file_verbs, _edit_verbs, _view_verbs, _go_verbs, _track_verbs, _mask_verbs, _help_verbs)
+    groups = (
+        _file_verbs,
+        _edit_verbs,
+        _view_verbs,
+        _go_verbs,
+        _track_verbs,
+        _mask_verbs,
+        _model_verbs,
+        _help_verbs,
+    )
     return {name: act for group in groups for name, act in group(w).items()}
 
 
@@ -200,6 +210,23 @@ def _mask_verbs(w: Window) -> Verbs:
     }
 
 
+def _model_verbs(w: Window) -> Verbs:
+    def check() -> None:
+        w.main.show_panel("problems")
+        w.exchange_flow.check()
+
+    return {
+        "run": w.run_flow.ask,
+        "run_from_here": lambda: w.run_flow.ask(w.view_state.frame),
+        "pause_run": w.run_flow.toggle_pause,
+        "cancel_run": w.run_flow.cancel,
+        "add_note": w.review_flow.ask_note,
+        "validate": check,
+        "import": w.exchange_flow.ask_import,
+        "export": w.exchange_flow.ask_export,
+    }
+
+
 def _help_verbs(w: Window) -> Verbs:
     def guide() -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(GUIDE)))
@@ -208,6 +235,7 @@ def _help_verbs(w: Window) -> Verbs:
         "settings": lambda: SettingsDialog(w.main, w.settings).open(),
         "shortcut_list": lambda: ShortcutsDialog(w.main, w.settings.preferences).show(),
         "palette": lambda: PaletteDialog(w.main, w.actions.by_id).show(),
+        "tour": partial(start_tour, w),
         "guide": guide,
         "about": partial(show_about, w.main),
     }

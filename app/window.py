@@ -18,11 +18,28 @@ from app.flows.review_flow import ReviewFlow
 from app.flows.run_flow import RunFlow
 from app.jobs.lane import JobLane
 from app.main_window import MainWindow
+from app.panels.inspector_panel import InspectorPanel
+from app.panels.notes_panel import NotesPanel
+from app.panels.problems_panel import ProblemsPanel
+from app.panels.run_strip import RunStrip
+from app.panels.tracks_panel import TracksPanel
+from app.panels.why_panel import WhyPanel
 from app.playback.frame_loader import FrameLoader
 from app.playback.player import Player
 from app.settings import Settings
 from app.view_feed import ViewFeed
 from app.view_state import ViewState
+
+
+@dataclass(frozen=True)
+class Panels:
+    """The tabs of the right dock, in their order."""
+
+    tracks: TracksPanel
+    inspector: InspectorPanel
+    why: WhyPanel
+    notes: NotesPanel
+    problems: ProblemsPanel
 
 
 @dataclass
@@ -31,6 +48,8 @@ class Window:
 
     application: QApplication
     main: MainWindow
+    panels: Panels
+    run_strip: RunStrip
     view_state: ViewState
     settings: Settings
     bridge: DocumentBridge

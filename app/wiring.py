@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from functools import partial
 
 from PySide6.QtCore import QPoint, QPointF, QSettings, Qt
@@ -9,7 +10,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication
 
 from app import theme
-from app.actions import MASK, PROJECT, RANGE, TRACK, TWO_TRACKS, VIDEO, Actions
+from app.actions import MASK, PROJECT, RANGE, RUNNING, TRACK, TWO_TRACKS, VIDEO, Actions
 from app.canvas.canvas_view import CanvasView
 from app.document_bridge import DocumentBridge
 from app.errors import UncaughtErrors
@@ -23,7 +24,13 @@ from app.flows.run_flow import RunFlow
 from app.icons import apply_icons
 from app.jobs.lane import JobLane
 from app.main_window import MainWindow
+from app.panel_wiring import connect_panels
+from app.panels.inspector_panel import InspectorPanel
+from app.panels.notes_panel import NotesPanel
+from app.panels.problems_panel import ProblemsPanel
+from app.panels.run_strip import RunStrip
 from app.panels.tracks_panel import TracksPanel
+from app.panels.why_panel import WhyPanel
 from app.playback.frame_loader import FrameLoader
 from app.playback.player import Player
 from app.settings import Preferences, Settings
@@ -36,7 +43,7 @@ from app.tools.tool import Tool
 from app.verbs import show_layers, step_brush, verbs
 from app.view_feed import ViewFeed
 from app.view_state import ViewState
-from app.window import Window
+from app.window import Panels, Window
 
 TOOLS: tuple[type[Tool], ...] = (
     SelectTool, BrushTool, EraserTool, PolygonTool, LassoTool, BoxTool,
@@ -53,16 +60,20 @@ def build_window(application: QApplication, store: QSettings | None = None) -> W
     player = Player(view_state)
     canvas = CanvasView(view_state)
     timeline = TimelineView(view_state)
-    tracks = TracksPanel(view_state)
-    tracks.setWindowTitle(tracks.tr("Tracks"))
+    panels = Panels(TracksPanel(view_state), InspectorPanel(), WhyPanel(), NotesPanel(), ProblemsPanel())
+    panels.tracks.setWindowTitle(panels.tracks.tr("Tracks"))
+    run_strip = RunStrip()
     actions = Actions(application)
-    main = MainWindow(actions, canvas, timeline, {"tracks": tracks}, settings.store)
-    feed = ViewFeed(view_state, bridge, loader, canvas, timeline, tracks)
+    tabs = {item.name: getattr(panels, item.name) for item in fields(panels)}
+    main = MainWindow(actions, canvas, timeline, run_strip, tabs, settings.store)
+    feed = ViewFeed(view_state, bridge, loader, canvas, timeline, panels.tracks)
     file_lane, model_lane = JobLane("files"), JobLane("model")
     open_flow = OpenFlow(view_state, bridge, loader, player, settings, file_lane, main)
     window = Window(
         application=application,
         main=main,
+        panels=panels,
+        run_strip=run_strip,
         view_state=view_state,
         settings=settings,
         bridge=bridge,
@@ -76,7 +87,7 @@ def build_window(application: QApplication, store: QSettings | None = None) -> W
         open_flow=open_flow,
         exchange_flow=ExchangeFlow(view_state, bridge, open_flow, file_lane, main),
         review_flow=ReviewFlow(view_state, bridge, main),
-        run_flow=RunFlow(view_state, bridge, model_lane, main),
+        run_flow=RunFlow(view_state, bridge, model_lane, settings, main),
         file_lane=file_lane,
         model_lane=model_lane,
         uncaught=UncaughtErrors(),
@@ -94,6 +105,7 @@ def _connect(w: Window) -> None:
     _connect_canvas(w)
     _connect_document(w)
     _connect_settings(w)
+    connect_panels(w)
     for source in (w.edit_flow.said, w.identity_flow.said, w.navigation.nothing_found, w.open_flow.busy):
         source.connect(w.main.say)
     w.edit_flow.failed.connect(w.uncaught.happened)
@@ -117,8 +129,7 @@ def _connect_tools(w: Window) -> None:
 
 
 def _connect_canvas(w: Window) -> None:
-    canvas, timeline, tracks = w.main.canvas, w.main.timeline, w.main.panels["tracks"]
-    assert isinstance(tracks, TracksPanel)
+    canvas, timeline, tracks = w.main.canvas, w.main.timeline, w.panels.tracks
     canvas.files_dropped.connect(w.open_flow.open_dropped)
     w.main.start_page.files_dropped.connect(w.open_flow.open_dropped)
     w.main.start_page.action_requested.connect(lambda name: w.actions.by_id[name].trigger())
@@ -170,6 +181,7 @@ def _connect_document(w: Window) -> None:
     for signal in (
         w.bridge.project_changed, w.bridge.document_changed, w.view_state.video_changed,
         w.view_state.selection_changed, w.view_state.range_changed, w.view_state.frame_changed,
+        w.run_flow.state_changed,
     ):  # fmt: skip
         signal.connect(enable)
     w.view_state.frame_changed.connect(on_place)
@@ -211,5 +223,7 @@ def _enable(w: Window, _: object = None) -> None:
         present.add(TWO_TRACKS)
     if w.view_state.range is not None:
         present.add(RANGE)
+    if w.run_flow.is_running:
+        present.add(RUNNING)
     w.actions.enable(present)
     show_layers(w)

@@ -7,22 +7,28 @@ the project, writes into its file as one undo step, and opens it again.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
+from app.dialogs.export_dialog import ExportDialog
+from app.dialogs.import_dialog import FileContents, ImportDialog, Look
 from app.document_bridge import DocumentBridge
 from app.errors import show_error
+from app.flows.looking import guess_format, look_into
 from app.flows.open_flow import OpenFlow
 from app.jobs.job import Job
 from app.jobs.lane import JobLane
 from app.view_state import ViewState
 from stmask_core.cli import run_verb
-from stmask_core.document.records import VideoId
+from stmask_core.document.records import Video, VideoId
 from stmask_core.document.validation import Finding, validate
-from stmask_core.errors import DocumentError
+from stmask_core.errors import DocumentError, VideoError
 from stmask_core.project import Project
 
 
@@ -32,6 +38,7 @@ class ExchangeFlow(QObject):
     said = Signal(str)
     findings_ready = Signal(object)  # list[Finding] of the video on the canvas
     exported = Signal(str)
+    go_to = Signal(int, object)  # frame (-1: none) and track of a finding that was chosen
 
     def __init__(
         self,
@@ -55,6 +62,66 @@ class ExchangeFlow(QObject):
                 return validate(project.document, video)
 
         return self._start(self.tr("Check for problems"), steps, self.findings_ready.emit)
+
+    def ask_export(self) -> None:
+        """Ask for format and place; the check runs beside the question."""
+        path, document = self._project_path(), self.bridge.document
+        names = [record.name for record in document.videos.values()]
+        shown = self.bridge.video(self.view_state.video)
+        used = {track.category for track in document.tracks.values()}
+        dialog = ExportDialog(
+            self._window,
+            path.with_suffix(""),
+            names,
+            sorted(document.categories[category].name for category in used),
+            shown="" if shown is None else shown.name,
+            protected=[path, *self._video_files()],
+        )
+        dialog.confirmed.connect(self.export)
+        dialog.check_again.connect(self.check)
+        dialog.go_to.connect(self.go_to)
+        self.findings_ready.connect(dialog.show_findings)
+        dialog.show()  # asks for the check
+
+    def ask_import(self, source: Path | None = None) -> None:
+        """Ask what to import; files are looked into on the lane."""
+        document = self.bridge.document
+        videos = [(record.name, path) for record, path in self._videos()]
+        if not videos:
+            raise DocumentError("No video of the project is where it was.", "Open the video first.")
+        shown = next((n for n, (r, _) in enumerate(self._videos()) if r.id == self.view_state.video), 0)
+        categories = [category.name for category in document.categories.values()]
+        dialog = ImportDialog(self._window, videos, categories, shown=shown, source=source)
+        dialog.confirmed.connect(self.import_file)
+        dialog.look_wanted.connect(partial(self._look, dialog))
+        dialog.open()
+
+    def _look(self, dialog: ImportDialog, look: Look) -> None:
+        guess = look.format
+
+        def steps() -> Generator[None, None, FileContents]:
+            nonlocal guess
+            yield None
+            guess = guess or guess_format(look.source)
+            return look_into(replace(look, format=guess))
+
+        job = self._lane.start("look", steps)
+        job.succeeded.connect(partial(dialog.show_contents, look))
+        job.failed.connect(lambda error: dialog.show_failure(look, str(error), guess))
+        dialog.finished.connect(job.cancel)
+
+    def _videos(self) -> list[tuple[Video, Path]]:
+        """The project's videos whose files are there."""
+        project = self.bridge.project
+        assert project is not None, "the action needs a project"
+        found = []
+        for record in project.document.videos.values():
+            with suppress(VideoError):
+                found.append((record, project.find_video(record.id)))
+        return found
+
+    def _video_files(self) -> list[Path]:
+        return [path for _, path in self._videos()]
 
     def export(self, format_: str, out: Path, options: Sequence[str] = ()) -> Job:
         """Write the project's annotations; options as words of ``stmask export``."""

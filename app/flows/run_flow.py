@@ -6,30 +6,36 @@ what a person made.
 
 from __future__ import annotations
 
+import importlib.util
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QWidget
 
+from app.dialogs.run_dialog import RunDialog
 from app.document_bridge import DocumentBridge
 from app.errors import show_error
+from app.flows.looking import describe_weights, missing_model
 from app.flows.run_request import RunRequest
 from app.jobs.job import Job
 from app.jobs.lane import JobLane
+from app.settings import Settings
 from app.view_state import ViewState
 from stmask_core.document.commands.predictions import PredictedFrame, add_predictions, finish_run
 from stmask_core.document.records import CategoryId, RunId, VideoId
-from stmask_core.errors import DocumentError, MissingDependency
+from stmask_core.errors import DocumentError
 
 if TYPE_CHECKING:
     from stmask_core.engine.clip import RunSettings
     from stmask_core.engine.session import Model
 
 FLUSH_MS = 150
+MOST_RECENT = 8  # weights offered again
 
 
 @dataclass(frozen=True)
@@ -61,10 +67,19 @@ class RunFlow(QObject):
     progress = Signal(int, int, float, float)  # frames done, frames in all, frames per second, seconds left
     state_changed = Signal()
     ended = Signal(str)  # in words
+    failed = Signal(str)  # in words
     said = Signal(str)
 
-    def __init__(self, view_state: ViewState, bridge: DocumentBridge, lane: JobLane, window: QWidget) -> None:
+    def __init__(
+        self,
+        view_state: ViewState,
+        bridge: DocumentBridge,
+        lane: JobLane,
+        settings: Settings,
+        window: QWidget,
+    ) -> None:
         super().__init__()
+        self._settings = settings
         self.view_state, self.bridge = view_state, bridge
         self._lane, self._window = lane, window
         self._job: Job | None = None
@@ -83,6 +98,76 @@ class RunFlow(QObject):
     def is_paused(self) -> bool:
         """True while a run is held."""
         return self._job is not None and self._job.is_paused
+
+    def ask(self, first: int | None = None) -> None:
+        """Ask how to run the model. first: offer the frames from there on instead of the whole video."""
+        if self._job is not None:
+            raise DocumentError("A run is in progress.", "Cancel it first.")
+        state, wishes = self.view_state, self._settings.preferences
+        last = max(0, state.frame_count - 1)
+        request = RunRequest(
+            wishes.weights, first or 0, last, device=wishes.device, precision=wishes.precision
+        )
+        dialog = RunDialog(
+            self._window,
+            request,
+            state.frame_count,
+            frame=state.frame,
+            marked=state.range,
+            recent=wishes.recent_weights,
+            missing=_missing_part(),
+        )
+        dialog.describe_wanted.connect(partial(self._describe, dialog))
+        dialog.confirmed.connect(self._start_and_remember)
+        dialog.open()
+        if importlib.util.find_spec("torch") is not None:
+            self._on_lane("devices", _devices, dialog, dialog.offer_devices)
+
+    def _start_and_remember(self, request: RunRequest) -> None:
+        recent = [request.weights, *self._settings.preferences.recent_weights]
+        self._settings.update(
+            weights=request.weights,
+            device=request.device,
+            precision=request.precision,
+            recent_weights=[w for w in dict.fromkeys(recent) if w != "demo"][:MOST_RECENT],
+        )
+        self.start(request)
+
+    def _describe(self, dialog: RunDialog, weights: str) -> None:
+        job = self._on_lane(
+            "look",
+            partial(describe_weights, weights),
+            dialog,
+            lambda text: dialog.show_description(weights, text, True),
+        )
+        job.failed.connect(lambda error: dialog.show_description(weights, str(error), False))
+
+    def _on_lane(
+        self, name: str, look: Callable[[], Any], dialog: RunDialog, show: Callable[[Any], object]
+    ) -> Job:
+        """Something slow that a dialog waits for; forgotten when it closes."""
+
+        def steps() -> Generator[None, None, Any]:
+            yield None
+            return look()
+
+        job = self._lane.start(name, steps)
+        job.succeeded.connect(show)
+        dialog.finished.connect(job.cancel)
+        return job
+
+    @property
+    def frame_count(self) -> int:
+        """Frames that the run in progress goes over; 0 without one."""
+        return 0 if self._now is None else self._now.request.last - self._now.request.first + 1
+
+    def stop_now(self) -> None:
+        """Write what has arrived and let go of the run at once: its project is about to be closed."""
+        job, self._job = self._job, None
+        if job is not None:
+            job.cancelled.disconnect()
+            job.cancel()
+            self._end(self.tr("Run cancelled; {0} frames are kept."))
 
     def start(self, request: RunRequest) -> None:
         """Run the model over frames of the video on the canvas."""
@@ -130,10 +215,7 @@ class RunFlow(QObject):
             from stmask_core.pre_label import file_checksum, predicted_frame
             from stmask_core.video.source import open_video
         except ImportError as error:
-            raise MissingDependency(
-                f"Running the model needs {error.name}, which is not installed.",
-                "Install it: pip install 'stmask-annotator[model]'.",
-            ) from error
+            raise missing_model(error) from error
         weights = weights_path(request.weights)
         settings = _settings_of(request)
         model = self._network(request, weights)
@@ -213,13 +295,26 @@ class RunFlow(QObject):
     def _on_failed(self, error: Exception) -> None:
         self._flush()
         self._stop()
-        self.ended.emit("")
+        self.failed.emit(str(error))
         show_error(self._window, error)
 
     def _stop(self) -> None:
         self._timer.stop()
         self._job, self._now = None, None
         self.state_changed.emit()
+
+
+def _missing_part() -> str | None:
+    """What to install before a network can run; None when it is there."""
+    absent = [name for name in ("torch", "safetensors") if importlib.util.find_spec(name) is None]
+    return str(missing_model(ImportError(name=absent[0]))) if absent else None
+
+
+def _devices() -> list[tuple[str, str]]:
+    """Graphics cards that torch can use: value and text."""
+    import torch
+
+    return [(f"cuda:{n}", torch.cuda.get_device_name(n)) for n in range(torch.cuda.device_count())]
 
 
 def _settings_of(request: RunRequest) -> RunSettings:

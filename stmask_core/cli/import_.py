@@ -62,7 +62,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Import annotations from PATH into a project: one undo step, or nothing when anything is wrong."""
-    exchange = _read(path, format_, mapping, categories, dataset, first_frame)
+    exchange = read_annotations(path, format_, mapping, categories, dataset, first_frame)
     exchange, category_map = _with_categories(exchange, categories, mapping)
     found = _locate(list(exchange.videos), video, skip_missing=skip_missing)
     counts = _import(exchange, found, project, category_map, f"Import {path.name}")
@@ -83,7 +83,7 @@ def command(
     click.echo(f"{project}: {counts.tracks} tracks, {counts.masks} masks on {len(found)} videos.")
 
 
-def _read(
+def read_annotations(
     path: Path,
     format_: str,
     mapping: Mapping[str, str],
