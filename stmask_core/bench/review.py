@@ -19,6 +19,7 @@ from stmask_core.inspect_project import ProjectObserver
 from stmask_core.project import Project
 from stmask_core.review.comparison import compare
 from stmask_core.review.diagnostics.catalogue import DiagnosticTable, diagnose
+from stmask_core.review.events import ReviewEvent, find_events
 from stmask_core.review.observations import ObservedClip
 from stmask_core.review.risk import Bools
 from stmask_core.review.study import Study, fit_weights, study
@@ -43,8 +44,8 @@ def command(
 ) -> None:
     """AUROC of each diagnostic for "IoU < 0.5 or ID switch in this frame" over PROJECTS (or folders of them).
 
-    Also the share of all errors in the first tenth of the masks: sorted by risk, by score, and in order of
-    time. IoU is of masks and identities; categories do not count.
+    Also the share of all errors in the first tenth of the masks: in the order of the queue, by risk, by score,
+    and in order of time. IoU is of masks and identities; categories do not count.
     """
     paths = [
         found for path in projects for found in (sorted(path.glob("*.stm")) if path.is_dir() else [path])
@@ -52,13 +53,15 @@ def command(
     true = read_truth(truth)
     tables: list[DiagnosticTable] = []
     wrong: list[Bools] = []
+    events: list[list[ReviewEvent]] = []
     for path in with_progress(paths, label="review", unit="projects", total=len(paths)):
         for clip, answer in observed_clips(path, true, pictures=not no_pictures):
             likely = without_doubtful(clip, min_score)
             table = diagnose(likely)
             tables.append(table)
+            events.append(find_events(likely, table))
             wrong.append(compare(predicted_clip(likely, answer)).wrong_rows(table))
-    result: dict[str, Any] = {"clips": len(tables), **as_values(study(tables, wrong))}
+    result: dict[str, Any] = {"clips": len(tables), **as_values(study(tables, wrong, events))}
     if fit:
         result["weights"] = fit_weights(tables, wrong)
     if as_json:

@@ -18,8 +18,7 @@ REACH = 8  # the released correlation sees an eighth of the image's width to eac
 
 def grey(picture: Picture) -> NDArray[np.float32]:
     """(H, W) luma of an RGB picture (ITU-R BT.601)."""
-    weights = np.array([0.299, 0.587, 0.114], np.float32)
-    return np.asarray(picture.astype(np.float32) @ weights)
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.float32)
 
 
 def sharpness(luma: NDArray[np.float32], mask: Mask) -> float:

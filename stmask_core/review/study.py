@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stmask_core.review.diagnostics.catalogue import DIAGNOSTICS, DiagnosticTable
+from stmask_core.review.events import ReviewEvent
 from stmask_core.review.observations import Floats
 from stmask_core.review.risk import Bools, auroc, risks, share_found_first
 
@@ -26,8 +27,12 @@ class Worth:
 
 @dataclass(frozen=True)
 class FoundFirst:
-    """Share of all errors in the first tenth of the rows, by order. best: what any order can reach."""
+    """Share of all errors in the first tenth of the rows, by order. best: what any order can reach.
 
+    queue: as the events lead, then what has none by its risk.
+    """
+
+    queue: float
     risk: float
     score: float
     time: float
@@ -46,13 +51,16 @@ class Study:
     found_first: FoundFirst
 
 
-def study(tables: Sequence[DiagnosticTable], wrong: Sequence[Bools]) -> Study:
-    """Measure every diagnostic, the risk and the score over clips, one after the other.
+def study(
+    tables: Sequence[DiagnosticTable], wrong: Sequence[Bools], events: Sequence[Sequence[ReviewEvent]]
+) -> Study:
+    """Measure every diagnostic, the risk, the score and the queue over clips, one after the other.
 
-    wrong: for each table which of its rows are errors.
+    wrong, events: for each table which of its rows are errors, and what ``find_events`` says.
     """
     bad = np.concatenate([np.zeros(0, bool), *wrong])
     risk = _column([risks(table) for table in tables])
+    severity = _column([_severities(table, found) for table, found in zip(tables, events, strict=True)])
     doubt = -_column([table.scores for table in tables])
     frames = _column([table.frames.astype(np.float64) for table in tables])
     number = _column([np.full(len(table.frames), n, np.float64) for n, table in enumerate(tables)])
@@ -69,6 +77,7 @@ def study(tables: Sequence[DiagnosticTable], wrong: Sequence[Bools]) -> Study:
         risk_auroc=auroc(risk, bad),
         score_auroc=auroc(doubt, bad),
         found_first=FoundFirst(
+            queue=share_found_first(np.lexsort((-risk, -severity)), bad),
             risk=share_found_first(np.argsort(-risk, kind="stable"), bad),
             score=share_found_first(np.argsort(-np.nan_to_num(doubt, nan=-np.inf), kind="stable"), bad),
             time=share_found_first(np.lexsort((frames, number)), bad),
@@ -94,6 +103,16 @@ def fit_weights(tables: Sequence[DiagnosticTable], wrong: Sequence[Bools]) -> di
         u *= np.sqrt((alarms[bad] * share[:, None]).sum(0) / safe)
     weights = np.minimum(1 - np.exp(-u[:-1]), LARGEST_WEIGHT)
     return {name: round(float(weight), 3) for name, weight in zip(names, weights, strict=True)}
+
+
+def _severities(table: DiagnosticTable, events: Sequence[ReviewEvent]) -> Floats:
+    """(n,) of the worst event of each row, 0 without one."""
+    worst: dict[tuple[int, int | None], float] = {}
+    for event in events:
+        place = (event.frame, event.track)
+        worst[place] = max(event.severity, worst.get(place, 0.0))
+    rows = zip(table.frames.tolist(), table.tracks.tolist(), strict=True)
+    return np.array([worst.get(row, 0.0) for row in rows], np.float64)
 
 
 def _column(parts: Sequence[Floats]) -> Floats:

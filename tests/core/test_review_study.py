@@ -11,6 +11,7 @@ from stmask_core.document.commands.videos import create_category
 from stmask_core.project import Project
 from stmask_core.review.diagnostics.catalogue import DIAGNOSTICS, DiagnosticTable
 from stmask_core.review.diagnostics.measured import AUROC, WEIGHTS, WORTH_SHOWING
+from stmask_core.review.events import ReviewEvent
 from stmask_core.review.study import fit_weights, study
 from stmask_core.structures.masks import Mask
 from tests.core.numbered_clips import write_clip
@@ -32,7 +33,8 @@ def made_up(seed, count=4000):
 
 def test_the_one_good_diagnostic_is_found():
     table, wrong = made_up(1)
-    result = study([table, table], [wrong, wrong])
+    bad = [ReviewEvent(int(f), 1, "risk", 0.9, "") for f in np.flatnonzero(wrong)]
+    result = study([table, table], [wrong, wrong], [bad, []])
     assert (result.rows, result.wrong) == (8000, 2 * wrong.sum())
     worth = {entry.name: entry for entry in result.worth}
     assert result.worth[0].name == "occlusion"
@@ -43,6 +45,7 @@ def test_the_one_good_diagnostic_is_found():
     assert first.time == pytest.approx(0.1, abs=0.05)
     assert first.score == pytest.approx(0.1, abs=0.05)
     assert first.risk > 0.25
+    assert first.queue > first.risk
     assert first.best == pytest.approx(0.1 / wrong.mean(), abs=0.01)
 
 
