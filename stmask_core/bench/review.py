@@ -44,8 +44,8 @@ def command(
 ) -> None:
     """AUROC of each diagnostic for "IoU < 0.5 or ID switch in this frame" over PROJECTS (or folders of them).
 
-    Also the share of all errors in the first tenth of the masks: in the order of the queue, by risk, by score,
-    and in order of time. IoU is of masks and identities; categories do not count.
+    Also the share of all errors in the first tenth of the masks: in the order of the queue, by risk, by
+    score, and in order of time. IoU is of masks and identities; categories do not count.
     """
     paths = [
         found for path in projects for found in (sorted(path.glob("*.stm")) if path.is_dir() else [path])
