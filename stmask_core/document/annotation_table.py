@@ -143,6 +143,15 @@ class TrackColumns:
             self.areas[at],
         )
 
+    def between(self, first: int, last: int | None) -> list[tuple[int, Row]]:
+        """(frame, row) within first..last (inclusive; None: to the end), ascending."""
+        stop = len(self.frames) if last is None else bisect_left(self.frames, last + 1)
+        part = slice(bisect_left(self.frames, first), stop)
+        scores = (None if math.isnan(score) else score for score in self.scores[part])
+        values = (self.bodies[part], self.sources[part], self.flags[part], scores, self.runs[part])
+        rows = map(Row, *values, self.areas[part])
+        return list(zip(self.frames[part], rows, strict=True))
+
     def has(self, frame: int) -> bool:
         """True when there is a row at ``frame``; two comparisons decide for most tracks."""
         frames = self.frames
@@ -159,12 +168,12 @@ class TrackColumns:
                 for column in self._all():
                     column.pop(at)
             return
-        values = (frame, row.body, row.source, row.flags, _score(row.score), row.run, row.area)
-        for column, value in zip(self._all(), values, strict=True):
-            if exists:
-                column[at] = value
-            else:
-                column.insert(at, value)
+        if not exists:
+            self.frames.insert(at, frame)
+            for column in self._all()[1:]:
+                column.insert(at, 0)
+        self.bodies[at], self.sources[at], self.flags[at], score, self.runs[at], self.areas[at] = row
+        self.scores[at] = math.nan if score is None else score
 
     def snapshot(self) -> Columns:
         """A copy as numpy arrays."""
@@ -207,13 +216,7 @@ class AnnotationTable:
 
     def rows(self, track: TrackId, first: int = 0, last: int | None = None) -> list[tuple[int, Row]]:
         """(frame, row) of a track within first..last (inclusive; None: to the end), ascending."""
-        columns = self._tracks.get(track, _NO_COLUMNS)
-        found = []
-        for frame in self.frames(track, first, last):
-            row = columns.get(frame)
-            assert row is not None
-            found.append((frame, row))
-        return found
+        return self._tracks.get(track, _NO_COLUMNS).between(first, last)
 
     def count(self, track: TrackId) -> int:
         """Number of annotations of a track."""
@@ -259,10 +262,6 @@ class AnnotationTable:
 
 
 _NO_COLUMNS = TrackColumns()
-
-
-def _score(score: float | None) -> float:
-    return math.nan if score is None else score
 
 
 def run_of(row: Row) -> RunId | None:
