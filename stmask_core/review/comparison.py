@@ -68,10 +68,16 @@ class TruthComparison:
         return self.matches.iou_of_predicted()
 
     def wrong_rows(self, table: DiagnosticTable) -> Bools:
-        """(n,) which rows are errors: IoU below 0.5, or an identity switch in this frame."""
+        """(n,) which rows are errors: IoU below 0.5, or an identity switch in this frame.
+
+        Frames that the truth says nothing about, behind its end, are not errors.
+        """
         switched = {(e.frame, e.predicted) for e in self.matches.events if e.kind == "identity switch"}
         places = zip(table.frames.tolist(), table.tracks.tolist(), strict=True)
-        return np.array([self.iou.get(p, 0.0) < MATCH_IOU or p in switched for p in places], bool)
+        end = len(self.frames)
+        return np.array(
+            [p[0] < end and (self.iou.get(p, 0.0) < MATCH_IOU or p in switched) for p in places], bool
+        )
 
 
 def compare(clip: Clip, overlaps: list[FrameOverlap] | None = None) -> TruthComparison:

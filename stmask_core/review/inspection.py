@@ -115,5 +115,8 @@ def hold_against(
 
 
 def plain(values: Iterable[float | None]) -> list[float | None]:
-    """Rounded numbers; None for None and NaN."""
-    return [None if value is None or math.isnan(value) else round(float(value), DECIMALS) for value in values]
+    """Rounded numbers; None for None and for what is not finite."""
+    return [
+        None if value is None or not math.isfinite(value) else round(float(value), DECIMALS)
+        for value in values
+    ]

@@ -85,6 +85,12 @@ def test_rows_of_the_table_are_wrong_below_half_iou_or_at_a_switch():
     assert {place for place, bad in zip(places, wrong, strict=True) if bad} == {(8, 8), (9, 2)}
 
 
+def test_frames_behind_the_end_of_the_truth_are_no_errors():
+    result = compare(clip(TWO[:1], [standing(7, 80, 0, range(20))], length=5))
+    table = diagnose(observed_clip(observed_track(dict.fromkeys(range(20), block(80, 0)), id_=7), length=20))
+    assert result.wrong_rows(table).tolist() == [True] * 5 + [False] * 15
+
+
 @st.composite
 def clips(draw):
     """Tracks that come, go, move and change places, over a few frames."""
