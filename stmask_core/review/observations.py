@@ -162,6 +162,14 @@ class ObservedClip:
                 found.setdefault(frame, []).append((track.id, mask))
         return found
 
+    @cached_property
+    def boxes_by_frame(self) -> Mapping[int, NDArray[np.int64]]:
+        """frame -> (n, 4) boxes of the masks of ``by_frame``, in its order."""
+        return {
+            frame: np.array([mask.box for _, mask in there], np.int64)
+            for frame, there in self.by_frame.items()
+        }
+
 
 @dataclass
 class TrackNotes:

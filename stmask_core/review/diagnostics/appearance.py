@@ -28,9 +28,16 @@ def occlusion(clip: ObservedClip, track: ObservedTrack) -> Floats:
     for row, (frame, mask) in enumerate(zip(track.frames.tolist(), track.masks, strict=True)):
         recent = track.areas[int(np.searchsorted(track.frames, frame - SHRINK_WINDOW)) : row]
         shrunk = 1 - track.areas[row] / np.median(recent) if len(recent) else 0.0
-        others = [m for id_, m in clip.by_frame[frame] if id_ != track.id]
-        values[row] = max(shrunk, covered(mask, others))
+        values[row] = max(shrunk, covered(mask, _near(clip, frame, track.id, mask)))
     return values
+
+
+def _near(clip: ObservedClip, frame: int, own: int, mask: Mask) -> list[Mask]:
+    """Masks of other tracks whose boxes meet this one's."""
+    boxes, window = clip.boxes_by_frame[frame], np.array(mask.box)
+    meets = (boxes[:, :2] < window[2:]).all(1) & (boxes[:, 2:] > window[:2]).all(1)
+    there = clip.by_frame[frame]
+    return [there[n][1] for n in np.flatnonzero(meets).tolist() if there[n][0] != own]
 
 
 def covered(mask: Mask, others: list[Mask]) -> float:
@@ -39,8 +46,7 @@ def covered(mask: Mask, others: list[Mask]) -> float:
     window = mask.box
     taken = np.zeros((mask.crop_height, mask.crop_width), bool)
     for other in others:
-        if other.box is not None and _meet(window, other.box):
-            taken |= other.window(*window)
+        taken |= other.window(*window)
     return float(taken.mean())
 
 
@@ -70,7 +76,3 @@ def ambiguity(clip: ObservedClip, track: ObservedTrack) -> Floats:
 def shot_cut(clip: ObservedClip, track: ObservedTrack) -> Floats:
     """How much of the picture's histogram is new since the frame before; undefined without pictures."""
     return clip.frame_change[track.frames]
-
-
-def _meet(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> bool:
-    return max(a[0], b[0]) < min(a[2], b[2]) and max(a[1], b[1]) < min(a[3], b[3])
