@@ -164,7 +164,7 @@ def _is_folder_of_frames(folder: Path) -> bool:
 
 
 def _place_under(root: Path, video: ExchangeVideo) -> Path | None:
-    """``JPEGImages/<name>``, ``<name>`` or ``<name>.mp4`` under the root, never outside it."""
+    """``JPEGImages/<name>``, ``<name>`` (a folder or a file) or ``<name>.mp4`` under the root, never outside."""
     from stmask_core.formats.frame_names import safe_relative_name
 
     try:
@@ -174,7 +174,7 @@ def _place_under(root: Path, video: ExchangeVideo) -> Path | None:
     for base in (root / "JPEGImages", root):
         if (base / name).is_dir():
             return base / name
-        for suffix in VIDEO_SUFFIXES:
+        for suffix in ("", *VIDEO_SUFFIXES):
             if (base / f"{name}{suffix}").is_file():
                 return base / f"{name}{suffix}"
     return None
