@@ -164,7 +164,7 @@ def _is_folder_of_frames(folder: Path) -> bool:
 
 
 def _place_under(root: Path, video: ExchangeVideo) -> Path | None:
-    """``JPEGImages/<name>``, ``<name>`` (a folder or a file) or ``<name>.mp4`` under the root, never outside."""
+    """``JPEGImages/<name>``, ``<name>`` (a folder or a file) or ``<name>.mp4`` under the root, not outside."""
     from stmask_core.formats.frame_names import safe_relative_name
 
     try:
