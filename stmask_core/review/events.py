@@ -114,8 +114,8 @@ def _life(track: ObservedTrack, length: int, table: DiagnosticTable, risk: np.nd
         add(frames[-1], "death", 0.1, "a track ends before the video does")
     for before, after in itertools.pairwise(frames):
         if after - before > 1:
-            hidden = after - before - 1
-            add(after, "re-match", 0.4, f"it was hidden for {hidden} frames and taken up again")
+            hidden = "a frame" if after - before == 2 else f"{after - before - 1} frames"
+            add(after, "re-match", 0.4, f"it was hidden for {hidden} and taken up again")
     return events
 
 
