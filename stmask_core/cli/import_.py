@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stmask_core.formats.exchange import Exchange, ExchangeVideo
     from stmask_core.project import Project
 
-FORMATS = ("ytvis", "ytvis-results", "coco", "davis", "mots", "csv")
+FORMATS = ("ytvis", "ytvis-results", "coco", "davis", "mots", "mots-txt", "csv")
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".ts", ".gif")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 MOST_NAMED = 5  # in one error message
@@ -111,7 +111,7 @@ def read_annotations(
         from stmask_core.formats.davis import read_davis
 
         return read_davis(path, mapping)
-    if format_ == "mots":
+    if format_ in ("mots", "mots-txt"):
         from stmask_core.formats.mots import read_mots
 
         return read_mots(path, mapping, first_frame=first_frame)
@@ -164,7 +164,7 @@ def _is_folder_of_frames(folder: Path) -> bool:
 
 
 def _place_under(root: Path, video: ExchangeVideo) -> Path | None:
-    """``JPEGImages/<name>``, ``<name>`` (a folder or a file) or ``<name>.mp4`` under the root, not outside."""
+    """``JPEGImages/<name>``, ``<name>`` (a folder or a file) or ``<name>.mp4`` under the root only."""
     from stmask_core.formats.frame_names import safe_relative_name
 
     try:
