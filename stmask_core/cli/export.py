@@ -56,6 +56,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Export PROJECT. Problems found are printed first and do not stop the export."""
+    from stmask_core.formats.category_lists import unused_mappings
     from stmask_core.project import Project
 
     if out.exists() and not force and not (format_ in FOLDERS and out.is_dir() and not any(out.iterdir())):
@@ -73,6 +74,9 @@ def command(
             exchange = _exchange(opened.document, videos, categories, mapping)
             options = {"compressed": compressed, "first_frame": first_frame, "replace": force}
             report = _write(exchange, format_, out, options)
+            names_there = (category.name for category in opened.document.categories.values())
+            for note in unused_mappings(mapping, names_there):
+                report = report.with_note(note)
         if format_ == "csv":
             report = report.with_note(f"{_write_events(opened.document, videos, out)} events beside it")
     if as_json:

@@ -62,7 +62,10 @@ def command(
     as_json: bool,
 ) -> None:
     """Import annotations from PATH into a project: one undo step, or nothing when anything is wrong."""
+    from stmask_core.formats.category_lists import unused_mappings
+
     exchange = read_annotations(path, format_, mapping, categories, dataset, first_frame)
+    warnings = (*exchange.warnings, *unused_mappings(mapping, (c.name for c in exchange.categories)))
     exchange, category_map = _with_categories(exchange, categories, mapping)
     found = _locate(list(exchange.videos), video, skip_missing=skip_missing)
     counts = _import(exchange, found, project, category_map, f"Import {path.name}")
@@ -73,12 +76,12 @@ def command(
         "new_categories": counts.categories,
         "tracks": counts.tracks,
         "masks": counts.masks,
-        "warnings": list(exchange.warnings),
+        "warnings": list(warnings),
     }
     if as_json:
         print_json(summary)
         return
-    for warning in exchange.warnings:
+    for warning in warnings:
         click.echo(f"note: {warning}", err=True)
     click.echo(f"{project}: {counts.tracks} tracks, {counts.masks} masks on {len(found)} videos.")
 

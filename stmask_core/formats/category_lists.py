@@ -7,7 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from stmask_core.errors import FormatError
-from stmask_core.formats.exchange import Exchange, ExchangeCategory, ExchangeVideo, map_categories
+from stmask_core.formats.exchange import (
+    Exchange,
+    ExchangeCategory,
+    ExchangeVideo,
+    map_categories,
+    plain_name,
+)
 from stmask_core.formats.json_reading import as_int, as_list, as_object, as_text, load_json, read_text
 
 OFFICIAL = ("ytvis2019", "ytvis2021", "ovis")
@@ -59,6 +65,19 @@ def _checked(found: tuple[ExchangeCategory, ...], name: str) -> tuple[ExchangeCa
 def used_categories(videos: Iterable[ExchangeVideo]) -> set[int]:
     """Ids of the categories that tracks really have."""
     return {track.category_id for video in videos for track in video.tracks}
+
+
+def unused_mappings(given: Mapping[str, str], names: Iterable[str]) -> list[str]:
+    """A line for each name in a mapping that no category has, most likely misspelt. names: of the categories.
+
+    Numbers and ``*`` are left out: they name what a file has no names for.
+    """
+    known = {plain_name(name) for name in names}
+    return [
+        f"no category is called {old!r}: {old}={new} changes nothing"
+        for old, new in given.items()
+        if old != "*" and not old.isdigit() and plain_name(old) not in known
+    ]
 
 
 def with_categories(

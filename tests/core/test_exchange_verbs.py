@@ -141,7 +141,9 @@ def test_categories_are_asked_for_and_never_guessed(project, clip, tmp_path, cap
     assert status == 1
     assert "zebra crossing" in errors
     assert not (tmp_path / "o").exists()
-    assert verb(capsys, *words)[0] == 0  # both names are in the list
+    status, _, errors = verb(capsys, *words, "--map", "dgo=cat")  # both names are in the list
+    assert status == 0
+    assert "no category is called 'dgo'" in errors
     found = json.loads((tmp_path / "o").read_text())
     names = {c["id"]: c["name"] for c in found["categories"]}
     assert [names[a["category_id"]] for a in found["annotations"]] == ["giant_panda", "dog", "dog"]
