@@ -14,6 +14,7 @@ from stmask_core.document.commands.predictions import (
     withheld_at,
 )
 from stmask_core.document.records import MaskAnnotation
+from stmask_core.document.run_comparison import compare_runs
 from stmask_core.document.scope import Scope
 from stmask_core.errors import DocumentError
 from stmask_core.formats.project_file import ProjectFile
@@ -509,6 +510,44 @@ def test_a_run_beside_another_changes_nothing_of_it(document):
     after = snapshot(document)
     assert all(after[key] == value for key, value in before.items())
     assert not {t for _, t in first.tracks} & {t for _, t in second.tracks}
+
+
+def test_two_runs_held_against_each_other(document):
+    tracks.delete_tracks(document, [A, B, C])
+    still, late = (lambda f: block(5, 5)), (lambda f: block(5, 7))  # IoU of two thirds
+
+    def left(frame):  # the second run sees another object from frame 6 on
+        return block(40, 40)
+
+    first = run_over(document, range(FRAMES), still, left)
+    second = start_run(document, 1, first=0, last=FRAMES - 1, weights="other", beside=True)
+    for frame in range(FRAMES):
+        items = [Prediction(0 if frame < 6 else 7, 1, late(frame), 0.8)]
+        if frame >= 4:
+            items.append(Prediction(3, 1, block(20, 80), 0.7))
+        add_predictions(document, second.id, [PredictedFrame(frame, tuple(items))])
+    steps = len(document.history.undo_names())
+    found = compare_runs(document, first.id, second.id)
+    assert len(document.history.undo_names()) == steps
+    numbers = dict(document.runs[second.id].tracks)
+    (a, b), (early, third, again) = (t for _, t in first.tracks), (numbers[n] for n in (0, 3, 7))
+    assert [frame.frame for frame in found.frames] == list(range(FRAMES))
+    assert found.frames[0].both == ((a, early),)
+    assert found.frames[8].both == ((a, again),)
+    assert found.frames[8].only_first == (b,)
+    assert found.frames[8].only_second == (third,)
+    assert found.frames[8].mean_iou == pytest.approx(80 / 120)
+    assert found.partners == {(a, early): 6, (a, again): 6}
+    assert found.partings == ((6, a),)
+    assert found.agreement == pytest.approx(12 / (12 + 12 + 8))
+
+
+def test_runs_that_cannot_be_compared(document):
+    tracks.delete_tracks(document, [A, B, C])
+    first = run_over(document, range(FRAMES), lambda f: block(5, 5))
+    second = run_over(document, range(FRAMES), lambda f: block(5, 5))  # replaced the first
+    for a, b in ((first.id, second.id), (second.id, second.id), (second.id, 99)):
+        nothing_happens(document, lambda a=a, b=b: compare_runs(document, a, b))
 
 
 # Review
