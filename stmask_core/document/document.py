@@ -183,6 +183,7 @@ class Document:
         if isinstance(record, MaskAnnotation):
             self._put_annotation(record)
             return
+        self._check_open()
         table = TABLE_OF[type(record)]
         self._check_references(record)
         self._write(table, key_of(record), record)
@@ -197,6 +198,7 @@ class Document:
         if isinstance(record, MaskAnnotation):
             self.remove_row(record.track, record.frame)
             return
+        self._check_open()
         table, key = TABLE_OF[type(record)], key_of(record)
         if key not in self._tables[table]:
             raise DocumentError(f"There is no such {type(record).__name__.lower()} to remove.")
