@@ -177,7 +177,8 @@ def _look_at_one(
         x1, y1, x2, y2 = annotation.box
         if not (0 <= x1 <= x2 <= video.width and 0 <= y1 <= y2 <= video.height):
             tallies.add("out_of_image", frame, track.id)
-    if annotation.extra.get("category", track.category) != track.category:
+    predicted = annotation.extra.get("category") if annotation.run is not None else None
+    if predicted is not None and predicted != track.category:
         tallies.add("category_flip", frame, track.id)
 
 

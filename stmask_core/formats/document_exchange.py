@@ -281,7 +281,7 @@ def _observation(document: Document, track: TrackId, frame: int, row: Row) -> Ob
         box=annotation.box,
         locked=annotation.locked,
         occlusion=OCCLUSIONS.index(annotation.occlusion),
-        extra=annotation.extra,
+        extra=_without(annotation.extra, "category") if annotation.run is not None else annotation.extra,
     )
 
 

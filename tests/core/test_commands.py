@@ -501,6 +501,17 @@ def test_a_second_run_replaces_only_predictions(document):
     assert document.annotation(C, 2).mask == block(20, 60)
 
 
+def test_a_drawn_mask_says_nothing_more_of_the_model(document):
+    run = start_run(document, 1, first=0, last=1)
+    for frame, category in ((0, 1), (1, 2)):
+        add_predictions(document, run.id, [predicted(frame, block(50, 80), category=category)])
+    (track,) = {t for _, t in document.runs[run.id].tracks}
+    assert document.annotation(track, 1).extra == {"category": 2}
+    masks.paint(document, track, 1, block(45, 80))
+    drawn = document.annotation(track, 1)
+    assert (drawn.run, drawn.score, dict(drawn.extra)) == (None, None, {})
+
+
 def test_a_run_beside_another_changes_nothing_of_it(document):
     first = run_over(document, range(FRAMES), lambda f: block(50, 80))
     before = snapshot(document)

@@ -6,6 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from stmask_core.document.commands.predictions import (
+    PredictedFrame,
+    Prediction,
+    add_predictions,
+    start_run,
+)
 from stmask_core.document.records import Video, VideoId
 from stmask_core.errors import DocumentError, FormatError
 from stmask_core.formats.coco import read_coco, write_coco
@@ -162,6 +168,31 @@ def test_every_format_through_a_project_and_back(tmp_path, write, read):
     twice = read(tmp_path / "second")
     assert pixels(twice) == pixels(once) == pixels(before)
     assert identities(twice) == identities(once) == identities(before)
+
+
+def test_fields_of_masks_return_and_ours_do_not_leave(tmp_path):
+    """COCO has fields per mask; the category that a model saw in a frame is for us."""
+    video = sample_video(tracks=1, length=2)
+    (track,) = video.tracks
+    said = {"category": "dog", "weight": 0.5, "from": ["ä", None]}
+    observations = tuple(replace(o, extra=said) for o in track.observations)
+    exchange = Exchange(CATEGORIES, (replace(video, tracks=(replace(track, observations=observations),)),))
+    write_coco(exchange, tmp_path / "in.json")
+    with ProjectFile.create(tmp_path / "a.stm") as project:
+        document = project.document
+        found = read_coco(tmp_path / "in.json")
+        import_exchange(document, found, places_of(found))
+        run = start_run(document, 1, first=0, last=1)
+        for frame, category in ((0, 1), (1, 5)):
+            seen = Prediction(0, category, Mask.from_bits(np.eye(40, 60, dtype=bool)), 0.5)
+            add_predictions(document, run.id, [PredictedFrame(frame, (seen,))])
+        write_coco(document_exchange(document), tmp_path / "out.json")
+    rows = json.loads((tmp_path / "out.json").read_text())["annotations"]
+    imported = [row for row in rows if row["track_id"] == track.id]
+    assert len(imported) == 2
+    assert all(row.items() >= said.items() for row in imported)
+    assert len(rows) == 4
+    assert all("category" not in row for row in rows if row["track_id"] != track.id)
 
 
 def test_fields_of_two_files_in_one_project(tmp_path):

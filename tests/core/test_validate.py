@@ -113,6 +113,10 @@ def test_category_flips(project):
         assert found(document) == {("category_flip", 3, 2, 3, None)}
 
 
+def test_a_field_of_an_imported_file_is_no_flip(project):
+    assert edit(project, MaskAnnotation(1, 3, block(5, 8), "imported", extra={"category": "dog"})) == set()
+
+
 def test_unreviewed_frames_and_open_notes(project):
     with ProjectFile.open(project) as file:
         review.set_frames_reviewed(file.document, 1, [2, 5], reviewed=False)

@@ -246,5 +246,5 @@ def _drawn(document: Document, track: TrackId, frame: int, mask: Mask) -> MaskAn
         mask,
         outside=mask.is_empty,
         occlusion=old.occlusion if old is not None else "none",
-        extra=old.extra if old is not None else {},
+        extra={} if old is None or old.run is not None else old.extra,  # a run's fields are about its mask
     )
