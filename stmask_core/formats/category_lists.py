@@ -48,7 +48,9 @@ def _from_json(path: Path) -> tuple[ExchangeCategory, ...]:
             ExchangeCategory(
                 as_int(fields.get("id"), f"{place}.id"),
                 as_text(fields.get("name"), f"{place}.name"),
-                supercategory if isinstance(supercategory, str) else "object",
+                as_text(supercategory, f"{place}.supercategory")
+                if isinstance(supercategory, str)
+                else "object",
             )
         )
     return _checked(tuple(found), path.name)

@@ -193,7 +193,7 @@ def _read_categories(value: Any) -> tuple[ExchangeCategory, ...]:
         found[id_] = ExchangeCategory(
             id_,
             as_text(fields.get("name"), f"{place}.name"),
-            supercategory if isinstance(supercategory, str) else "object",
+            as_text(supercategory, f"{place}.supercategory") if isinstance(supercategory, str) else "object",
             rest_of(fields, frozenset(("id", "name", "supercategory"))),
         )
     return tuple(found.values())

@@ -296,7 +296,7 @@ def _read_category(value: Any, place: str) -> ExchangeCategory:
     return ExchangeCategory(
         as_int(fields.get("id"), f"{place}.id"),
         as_text(fields.get("name"), f"{place}.name"),
-        supercategory if isinstance(supercategory, str) else "object",
+        as_text(supercategory, f"{place}.supercategory") if isinstance(supercategory, str) else "object",
         rest_of(fields, frozenset(("id", "name", "supercategory"))),
     )
 

@@ -10,7 +10,7 @@ from stmask_core.document.changes import Focus
 from stmask_core.document.commands import identity, masks, tracks, videos
 from stmask_core.document.records import Category, MaskAnnotation, Track
 from stmask_core.document.scope import Scope
-from stmask_core.errors import DocumentError, NotInEdit
+from stmask_core.errors import DocumentError, NotInEdit, ProjectFileError
 from stmask_core.formats.project_file import ProjectFile
 from stmask_core.structures.masks import Mask
 from tests.core.document_walk import snapshot
@@ -163,6 +163,14 @@ def test_references_must_hold(document):
         with pytest.raises(DocumentError, match=message), document.edit("Wrong"):
             document.put(record)
     assert snapshot(document) == before
+
+
+def test_half_a_character_is_refused(document):
+    before = snapshot(document)
+    with pytest.raises(ProjectFileError, match="half a character"):
+        tracks.rename_track(document, 1, "Rex \ud800")
+    assert snapshot(document) == before
+    tracks.rename_track(document, 1, "Rex 🐕")
 
 
 def test_ids_are_never_given_out_twice(path):

@@ -113,6 +113,16 @@ def test_unknown_fields_come_back(test_data, tmp_path):
         assert after[key] == before[key], key
 
 
+def test_half_a_character_in_a_name_is_refused(test_data, tmp_path):
+    file = test_data / "format_variants" / "g01_ytvis2019.json"
+    for key in ("name", "supercategory"):
+        content = json.loads(file.read_text())
+        content["categories"][0][key] = "\ud800"
+        (tmp_path / "a.json").write_text(json.dumps(content))
+        with pytest.raises(FormatError, match=rf"categories\[0\].{key}: .*half a character"):
+            read_ytvis(tmp_path / "a.json")
+
+
 def test_results_variants(test_data):
     folder = test_data / "format_variants"
     dataset = read_ytvis(folder / "g01_ytvis2019.json")

@@ -153,6 +153,10 @@ def translated(path: Path) -> Iterator[None]:
         raise in_words(error, path) from error
     except UnicodeDecodeError as error:  # SQLite quotes a damaged schema, and Python cannot read the quote
         raise ProjectFileError(f"{path.name} is damaged (its list of tables is not text).", RESCUE) from error
+    except UnicodeEncodeError as error:
+        raise ProjectFileError(
+            "A text holds half a character (a lone surrogate) and cannot be stored.", "Write it anew."
+        ) from error
 
 
 def in_words(error: sqlite3.Error, path: Path) -> ProjectFileError:
