@@ -292,11 +292,10 @@ def _read_video(value: Any, place: str) -> ExchangeVideo:
 
 def _read_category(value: Any, place: str) -> ExchangeCategory:
     fields = as_object(value, place)
-    supercategory = fields.get("supercategory")
     return ExchangeCategory(
         as_int(fields.get("id"), f"{place}.id"),
         as_text(fields.get("name"), f"{place}.name"),
-        as_text(supercategory, f"{place}.supercategory") if isinstance(supercategory, str) else "object",
+        text_or(fields.get("supercategory"), "object", f"{place}.supercategory"),
         rest_of(fields, frozenset(("id", "name", "supercategory"))),
     )
 
