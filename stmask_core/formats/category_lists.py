@@ -14,7 +14,15 @@ from stmask_core.formats.exchange import (
     map_categories,
     plain_name,
 )
-from stmask_core.formats.json_reading import as_int, as_list, as_object, as_text, load_json, read_text
+from stmask_core.formats.json_reading import (
+    as_int,
+    as_list,
+    as_object,
+    as_text,
+    load_json,
+    read_text,
+    text_or,
+)
 
 OFFICIAL = ("ytvis2019", "ytvis2021", "ovis")
 FOLDER = Path(__file__).resolve().parents[2] / "resources" / "categories"
@@ -43,14 +51,11 @@ def _from_json(path: Path) -> tuple[ExchangeCategory, ...]:
     for i, entry in enumerate(as_list(entries, f"{path.name} categories")):
         place = f"{path.name} categories[{i}]"
         fields = as_object(entry, place)
-        supercategory = fields.get("supercategory")
         found.append(
             ExchangeCategory(
                 as_int(fields.get("id"), f"{place}.id"),
                 as_text(fields.get("name"), f"{place}.name"),
-                as_text(supercategory, f"{place}.supercategory")
-                if isinstance(supercategory, str)
-                else "object",
+                text_or(fields.get("supercategory"), "object", f"{place}.supercategory"),
             )
         )
     return _checked(tuple(found), path.name)

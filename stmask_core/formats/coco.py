@@ -37,6 +37,7 @@ from stmask_core.formats.json_reading import (
     as_text,
     load_json,
     rest_of,
+    text_or,
 )
 from stmask_core.formats.reports import WriteReport
 from stmask_core.structures.masks import Mask
@@ -189,11 +190,10 @@ def _read_categories(value: Any) -> tuple[ExchangeCategory, ...]:
         id_ = as_int(fields.get("id"), f"{place}.id")
         if id_ in found:
             raise FormatError(f"{place}: the id {id_} is used twice.")
-        supercategory = fields.get("supercategory")
         found[id_] = ExchangeCategory(
             id_,
             as_text(fields.get("name"), f"{place}.name"),
-            as_text(supercategory, f"{place}.supercategory") if isinstance(supercategory, str) else "object",
+            text_or(fields.get("supercategory"), "object", f"{place}.supercategory"),
             rest_of(fields, frozenset(("id", "name", "supercategory"))),
         )
     return tuple(found.values())

@@ -184,6 +184,11 @@ def as_text(value: Any, place: str) -> str:
     return value
 
 
+def text_or(value: Any, otherwise: str, place: str) -> str:
+    """``value`` like ``as_text`` when it is text, else ``otherwise``."""
+    return as_text(value, place) if isinstance(value, str) else otherwise
+
+
 def rest_of(value: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
     """The fields of an object that we have no name for, as far as JSON can write them again."""
     return {key: field for key, field in value.items() if key not in known and _is_writable(key, field)}

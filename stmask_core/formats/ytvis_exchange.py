@@ -33,6 +33,7 @@ from stmask_core.formats.json_reading import (
     read_text,
     rest_of,
     stream_json,
+    text_or,
 )
 from stmask_core.formats.reports import WriteReport
 from stmask_core.structures.masks import Mask, check_image_size
