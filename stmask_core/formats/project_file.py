@@ -105,7 +105,10 @@ class ProjectFile:
         except BaseException:
             lock.release()
             raise
-        return cls(ProjectStore(connection, target), lock)
+        try:
+            return cls(ProjectStore(connection, target), lock)
+        except ProjectFileError as error:  # a sound database, but not all in it is ours
+            return _open_read_only(target, f"not all of it can be read. {error.message}")
 
     @classmethod
     def in_memory(cls) -> ProjectFile:

@@ -200,10 +200,11 @@ def test_a_copy_elsewhere_finds_the_videos(path, tmp_path):
             check_everything(project)
 
 
-def test_a_damaged_project_is_read_only_and_rescued_with_its_videos(path, tmp_path):
+@pytest.mark.parametrize("table", ["history", "evidence"])
+def test_a_damaged_project_is_read_only_and_rescued_with_its_videos(path, tmp_path, table):
     with sqlite3.connect(path) as connection:
         size = connection.execute("PRAGMA page_size").fetchone()[0]
-        root = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'evidence'").fetchone()[0]
+        root = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)).fetchone()[0]
     connection.close()
     with open(path, "r+b") as file:
         file.seek((root - 1) * size)
@@ -213,6 +214,7 @@ def test_a_damaged_project_is_read_only_and_rescued_with_its_videos(path, tmp_pa
         assert "damaged" in project.document.read_only_reason
         with pytest.raises(ProjectFileError, match="cannot be changed"):
             create_category(project.document, "cat")
+        check_everything(project)
     out = tmp_path / "rescued"
     out.mkdir()
     report = rescue(path, out / "clip.stm")

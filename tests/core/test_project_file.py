@@ -433,6 +433,21 @@ def test_a_list_of_tables_that_is_not_text_is_damage(project, tmp_path):
             opening(project)
 
 
+def test_a_damaged_step_of_the_history_costs_only_the_history(project):
+    with sqlite3.connect(project) as connection:
+        connection.execute("UPDATE history SET focus = 'nonsense' WHERE number = 3")
+    connection.close()
+    before = digest(project)
+    with ProjectFile.open(project) as file:
+        assert "undo history" in file.read_only_reason or "place of an edit" in file.read_only_reason
+        assert worker.step_of(file.document) == 5
+        check_indexes(file.document)
+        assert file.document.history.undo_names() == []
+    assert digest(project) == before
+    assert beside(project) == []
+    assert rescue(project, project.with_name("rescued.stm")).lost == ()
+
+
 def masks_are_true_or_refused(document, truth):
     for track in document.annotations:
         for frame in document.annotations.frames(track):

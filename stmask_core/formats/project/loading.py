@@ -14,6 +14,7 @@ from stmask_core.document.annotation_table import KNOWN_FLAGS, Columns
 from stmask_core.document.changes import Key, TableName
 from stmask_core.document.records import SOURCES, Record, Track, TrackId, Video
 from stmask_core.document.store import Contents, Entry
+from stmask_core.errors import ProjectFileError
 from stmask_core.formats.project.record_codec import (
     RECORD_OF,
     damaged,
@@ -33,8 +34,11 @@ _LIMITS = {  # column -> (smallest, largest) value
 }
 
 
-def load_contents(connection: sqlite3.Connection) -> Contents:
-    """Everything but pixels, evidence and past changes, from one moment of the file."""
+def load_contents(connection: sqlite3.Connection, *, needs_history: bool) -> Contents:
+    """Everything but pixels, evidence and past changes, from one moment of the file.
+
+    needs_history: False for who only reads: a damaged history is then taken for an empty one.
+    """
     connection.execute("BEGIN")
     try:
         contents = Contents()
@@ -42,10 +46,14 @@ def load_contents(connection: sqlite3.Connection) -> Contents:
             contents.records[table] = dict(_records(connection, table))  # type: ignore[index]
         _check_references(contents.records)
         contents.annotations = list(_annotations(connection, contents.records))
-        contents.entries = list(_entries(connection))
+        try:
+            contents.entries = list(_entries(connection))
+        except (sqlite3.Error, ProjectFileError):
+            if needs_history:
+                raise
         _load_numbers(connection, contents)
     finally:
-        connection.execute("COMMIT")
+        connection.execute("ROLLBACK")  # nothing was written; a COMMIT fails after reading a damaged page
     return contents
 
 

@@ -54,7 +54,7 @@ class ProjectStore:
     def load(self) -> Contents:
         """Everything that is held in memory, checked."""
         with translated(self._name):
-            contents = load_contents(self.connection)
+            contents = load_contents(self.connection, needs_history=not self._read_only_reason)
         self._stamp = self._read_stamp()
         return contents
 
