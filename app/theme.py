@@ -30,12 +30,13 @@ QDockWidget {{ titlebar-close-icon: none; }}
 QDockWidget::title {{ background: {window}; padding: 6px 8px; }}
 QGroupBox {{ border: none; margin-top: 18px; font-weight: 600; }}
 QGroupBox::title {{ subcontrol-origin: margin; left: 2px; color: {faint}; }}
-QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox, QPlainTextEdit {{
+QLineEdit, QPlainTextEdit {{
     background: {base}; border: 1px solid {line}; border-radius: 4px; padding: 3px 6px; }}
-QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus, QPlainTextEdit:focus {{
+QLineEdit:focus, QPlainTextEdit:focus {{
     border-color: {accent}; }}
 QTableView, QListView, QTreeView {{ background: {base}; border: 1px solid {line}; gridline-color: {line};
     alternate-background-color: {window}; selection-background-color: {accent}; }}
+QPushButton#primary:disabled {{ background: {raised}; color: {faint}; border-color: {line}; }}
 QHeaderView::section {{ background: {window}; border: none; border-bottom: 1px solid {line}; padding: 4px; }}
 QSplitter::handle {{ background: {line}; }}
 QStatusBar {{ color: {faint}; }}

@@ -2,13 +2,14 @@
 
 import os
 import random
+from contextlib import suppress
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QMenu, QMessageBox
 
-from stmask_core.errors import StmaskError
+from stmask_core.errors import DocumentError, StmaskError
 from stmask_core.project import Project
 
 LEFT_OUT = {
@@ -35,7 +36,8 @@ class Monkey:
         self.actions = [a for name, a in user.window.actions.by_id.items() if name not in LEFT_OUT]
 
     def step(self):
-        self.draw.choices((self.act, self.stroke, self.click_lane, self.wander), (6, 3, 1, 2))[0]()
+        with suppress(DocumentError):  # refused: the window says so
+            self.draw.choices((self.act, self.stroke, self.click_lane, self.wander), (6, 3, 1, 2))[0]()
         QApplication.processEvents()
         self.leave_dialogs()
 
