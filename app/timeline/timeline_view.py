@@ -50,7 +50,7 @@ class TimelineView(QWidget):
         self.graphics.ci.layout.setSpacing(0)
         self.graphics.ci.layout.setContentsMargins(0, 0, 0, 0)
         self.lanes = LanesItem()
-        self._strips: dict[str, pg.PlotItem] = {}
+        self.strips: dict[str, pg.PlotItem] = {}
         self._playheads: list[pg.InfiniteLine] = []
         self._drag: Drag | None = None
         self._thumbnail = QLabel(self, Qt.WindowType.ToolTip)
@@ -89,7 +89,7 @@ class TimelineView(QWidget):
         plot.disableAutoRange()
         plot.hideAxis("bottom")
         plot.setContentsMargins(0, 0, 0, 0)
-        playhead = pg.InfiniteLine(angle=90, pen=pg.mkPen(self.lanes.text, width=1.5))
+        playhead = pg.InfiniteLine(self.view_state.frame + 0.5, angle=90, pen=pg.mkPen(self.lanes.text, width=1.5))
         plot.addItem(playhead)
         self._playheads.append(playhead)
         return plot
@@ -119,13 +119,17 @@ class TimelineView(QWidget):
 
     def show_strips(self, strips: Mapping[str, np.ndarray]) -> None:
         """Show up to four curves over the frames; NaN where a value is undefined."""
-        for name in list(self._strips):
-            if name not in strips:
-                self.graphics.removeItem(self._strips.pop(name))
-        for row, (name, values) in enumerate(list(strips.items())[:MOST_STRIPS]):
-            plot = self._strips.get(name)
+        wanted = list(strips)[:MOST_STRIPS]
+        if list(self.strips) != wanted:  # a row holds one plot: all of them are placed anew
+            for gone in self.strips.values():
+                self._playheads.remove(next(i for i in gone.items if i in self._playheads))
+                self.graphics.removeItem(gone)
+            self.strips.clear()
+        for row, name in enumerate(wanted):
+            values = strips[name]
+            plot = self.strips.get(name)
             if plot is None:
-                plot = self._strips[name] = self._make_plot(row)
+                plot = self.strips[name] = self._make_plot(row)
                 plot.setMaximumHeight(STRIP_PX)
                 plot.setMinimumHeight(STRIP_PX)
                 plot.setXLink(self._plot)
