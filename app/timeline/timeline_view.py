@@ -89,7 +89,9 @@ class TimelineView(QWidget):
         plot.disableAutoRange()
         plot.hideAxis("bottom")
         plot.setContentsMargins(0, 0, 0, 0)
-        playhead = pg.InfiniteLine(self.view_state.frame + 0.5, angle=90, pen=pg.mkPen(self.lanes.text, width=1.5))
+        playhead = pg.InfiniteLine(
+            self.view_state.frame + 0.5, angle=90, pen=pg.mkPen(self.lanes.text, width=1.5)
+        )
         plot.addItem(playhead)
         self._playheads.append(playhead)
         return plot

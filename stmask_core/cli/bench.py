@@ -14,6 +14,7 @@ WHAT: dict[str, str] = {
     "precision": "stmask_core.bench.precision",
     "formats": "stmask_core.bench.formats",
     "document": "stmask_core.bench.document",
+    "video": "stmask_core.bench.video",
     "window": "stmask_core.bench.window",
     "replay": "stmask_core.bench.replay",
     "review": "stmask_core.bench.review",

@@ -1,7 +1,7 @@
-"""bf16 against fp32 on the golden clips: how alike masks and identities are, told by `-s`.
+"""bf16 against fp32 on the golden clips: how alike masks and identities are (properties of `--junit-xml`).
 
-The golden networks have random weights, whose scores lie close together: near-ties that a trained network does
-not have. `stmask bench precision` compares trained ones.
+The golden networks have random weights, whose scores lie close together: near-ties that a trained network
+does not have. `stmask bench precision` compares trained ones.
 """
 
 from dataclasses import replace
@@ -29,12 +29,14 @@ def results(golden, meta, model):
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", CASES)
-def test_bf16_agrees_with_fp32(name):
+def test_bf16_agrees_with_fp32(name, record_property):
     golden = load(name)
     meta = text(golden, "meta_json")
     exact = model_of_golden(meta)
     rounded = replace(exact, ready=optimise_for_inference(exact.network, torch.bfloat16), precision="bf16")
     alike = agreement(results(golden, meta, exact), results(golden, meta, rounded))
-    print(f"{name}: mask IoU {alike.mask_iou:.3f}, found {alike.found:.3f}, identity {alike.identity:.3f}")
+    record_property("mask IoU", round(alike.mask_iou, 3))
+    record_property("found", round(alike.found, 3))
+    record_property("identity", round(alike.identity, 3))
     assert alike.mask_iou > 0.8
     assert alike.found > 0.5
