@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from stmask_core.cli import print_json
 from stmask_core.cli.category_options import category_options
 from stmask_core.cli.progress import with_progress
 from stmask_core.errors import FormatError
+from stmask_core.formats.objects_file import FILE_NAME
 
 if TYPE_CHECKING:
     from stmask_core.document.document import Document
@@ -59,11 +61,14 @@ def command(
     from stmask_core.formats.category_lists import unused_mappings
     from stmask_core.project import Project
 
+    _refuse_losses(project, out)
     if out.exists() and not force and not (format_ in FOLDERS and out.is_dir() and not any(out.iterdir())):
         raise FormatError(f"{out} is already there.", "Choose another place or say --force.")
     if out.is_dir() and format_ not in FOLDERS:
         raise FormatError(f"{out} is a folder; {format_} is written as a file.")
     with Project.open(project, read_only=True) as opened:
+        for record in opened.document.videos.values():
+            _refuse_losses(project.parent / record.path, out)
         videos = _chosen(opened.document, names)
         problems = {} if no_validate else _problems(opened.document, videos)
         if not as_json:
@@ -88,6 +93,18 @@ def command(
         lost = f"{report.overlap_pixels} pixels belong to two objects: the smaller object kept them"
         click.echo(f"note: {lost}", err=True)
     click.echo(f"{out}: {report.tracks} tracks, {report.masks} masks on {report.videos} videos.")
+
+
+def _refuse_losses(source: Path, out: Path) -> None:
+    """No export replaces a project, its videos or frames, or a folder that is no export, whatever is said."""
+    target, kept = Path(os.path.realpath(out)), Path(os.path.realpath(source))
+    is_frame = out.is_file() and kept in target.parents
+    is_project = out.is_file() and out.suffix == ".stm"
+    if target == kept or target in kept.parents or is_frame or is_project:
+        raise FormatError(f"{out} holds a project or its video.", "Choose another place.")
+    is_ours = (out / FILE_NAME).is_file() or (out.is_dir() and not any(out.iterdir()))
+    if out.is_dir() and not is_ours:
+        raise FormatError(f"{out} is a folder of something else than an export.", "Choose another place.")
 
 
 def _chosen(document: Document, names: tuple[str, ...]) -> list[VideoId]:

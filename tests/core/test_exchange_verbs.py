@@ -192,3 +192,20 @@ def test_a_bad_file_leaves_no_project_and_changes_none(project, clip, tmp_path, 
         assert len(errors.splitlines()) == 1
     assert not (tmp_path / "new.stm").exists()
     assert project.read_bytes() == before
+
+
+def test_force_never_replaces_a_project_its_video_or_a_foreign_folder(project, clip, tmp_path, capsys):
+    foreign = tmp_path / "photos"
+    foreign.mkdir()
+    (foreign / "holiday.jpg").write_bytes(b"mine")
+    other = tmp_path / "other.stm"
+    shutil.copy(project, other)
+    kept = {place: place.read_bytes() for place in (project, clip, other, foreign / "holiday.jpg")}
+    for format_, out in (
+        ("ytvis", project), ("csv", other), ("video", clip), ("davis", foreign), ("mots", clip.parent),
+        ("davis", tmp_path),
+    ):  # fmt: skip
+        status, _, errors = verb(capsys, "export", project, "--format", format_, "--out", out, "--force")
+        assert status == 1, (format_, out)
+        assert "Choose another place" in errors
+    assert {place: place.read_bytes() for place in kept} == kept
