@@ -9,6 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 
+from app.panel_wiring import start_tour
 from app.wiring import Window, build_window
 
 
@@ -35,6 +36,8 @@ def start(arguments: Sequence[str], settings: QSettings | None = None) -> Window
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the window until it is closed; returns the exit status."""
     window = start(sys.argv[1:] if arguments is None else arguments)
+    if not window.settings.preferences.tour_seen:
+        QTimer.singleShot(0, lambda: start_tour(window))
     try:
         return QApplication.exec()
     finally:
