@@ -1,0 +1,174 @@
+"""The queue of failures, with keys and clicks, filled with events found in clips made by hand."""
+
+import csv
+import io
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+
+from app.panels.event_rows import rows_csv, rows_of_errors, rows_of_events
+from app.panels.events_panel import EventsPanel
+from stmask_core.review.comparison import compare
+from stmask_core.review.events import events_csv, find_events
+from tests.core import test_review_truth as truths
+from tests.core.test_review_diagnostics import block, clip, track
+
+RED = (200, 0, 0)
+
+
+def name_of(id_):
+    return f"#{id_} dog", RED
+
+
+@pytest.fixture(scope="module")
+def events():
+    """Births, deaths and a return of two tracks, and a cut."""
+    still = {frame: block(20, 20, 10, 10) for frame in [5, 6, 7, 20]}
+    short = {frame: block(120, 20, 10, 10) for frame in [8, 9]}
+    change = [0.0] * 30 + [0.9] + [0.0] * 9
+    return find_events(clip(track(still), track(short, id_=2), change=change))
+
+
+@pytest.fixture(scope="module")
+def errors():
+    """A missed object and a false mask."""
+    seen = truths.standing(1, 0, 0, range(20))
+    false = truths.standing(7, 80, 40, range(3, 6))
+    return compare(truths.clip([seen, truths.standing(2, 50, 30, range(4, 14))], [seen, false])).events
+
+
+@pytest.fixture
+def panel(qtbot):
+    panel = EventsPanel()
+    qtbot.addWidget(panel)
+    panel.resize(330, 480)
+    panel.show()
+    return panel
+
+
+def places(panel):
+    return [(row.frame, row.track, row.kind) for row in panel.model.rows]
+
+
+def text(panel, row, role=Qt.ItemDataRole.DisplayRole):
+    return panel.model.index(row).data(role)
+
+
+def click(panel, row):
+    where = panel.list.visualRect(panel.model.index(row)).center()
+    QTest.mouseClick(panel.list.viewport(), Qt.MouseButton.LeftButton, pos=where)
+
+
+def choose(box, data):
+    box.setCurrentIndex(box.findData(data))
+
+
+def test_the_queue_is_shown_as_it_comes_with_names_and_causes(panel, events):
+    panel.show_rows(rows_of_events(events, name_of))
+    assert places(panel) == [(e.frame, e.track, e.kind) for e in events]
+    at = next(n for n, e in enumerate(events) if e.kind == "re-match")
+    assert text(panel, at) == f"Frame 20 · #1 dog · Taken up again\n{events[at].cause}"
+    assert f"severity {events[at].severity:.2f}" in text(panel, at, Qt.ItemDataRole.AccessibleTextRole)
+    cut = next(n for n, e in enumerate(events) if e.kind == "cut")
+    assert text(panel, cut).startswith("Frame 30 · Cut in the video\n")
+
+
+def test_the_bar_is_as_high_as_the_event_is_severe(panel, events):
+    panel.show_rows(rows_of_events(events, name_of))
+    worst, last = (
+        panel.model.index(row).data(Qt.ItemDataRole.DecorationRole).toImage() for row in (0, len(events) - 1)
+    )
+
+    def filled(image):
+        return sum(image.pixelColor(2, y).alpha() == 255 for y in range(image.height())) / image.height()
+
+    assert filled(worst) == pytest.approx(events[0].severity, abs=0.08)
+    assert filled(worst) > filled(last) > 0
+    row = next(n for n, e in enumerate(events) if e.track is not None)
+    image = panel.model.index(row).data(Qt.ItemDataRole.DecorationRole).toImage()
+    assert image.pixelColor(12, 5).getRgb()[:3] == RED
+
+
+def test_a_click_and_enter_go_there(panel, events, qtbot):
+    panel.show_rows(rows_of_events(events, name_of))
+    with qtbot.waitSignal(panel.go_to) as gone:
+        click(panel, 1)
+    assert gone.args == [events[1].frame, events[1].track]
+    QTest.keyClick(panel.list, Qt.Key.Key_Down)
+    with qtbot.waitSignal(panel.go_to) as gone:
+        QTest.keyClick(panel.list, Qt.Key.Key_Return)
+    assert gone.args == [events[2].frame, events[2].track]
+
+
+def test_next_and_previous_walk_the_queue_to_its_ends(panel, events):
+    gone = []
+    panel.go_to.connect(lambda frame, track: gone.append((frame, track)))
+    assert not panel.step(True)
+    panel.show_rows(rows_of_events(events, name_of))
+    while panel.step(True):
+        pass
+    assert gone == [(e.frame, e.track) for e in events]
+    assert panel.step(False)
+    assert panel.row.event == events[-2]
+
+
+def test_it_is_narrowed_by_kind_and_severity_and_the_choice_stays(panel, events):
+    panel.show_rows(rows_of_events(events, name_of))
+    choose(panel.kind, "birth")
+    births = [e for e in events if e.kind == "birth"]
+    assert [row.event for row in panel.model.rows] == births
+    assert panel.summary.text() == f"{len(births)} of {len(events)} places"
+    click(panel, 1)
+    choose(panel.kind, None)
+    assert panel.row.event == births[1]
+    panel.least.setValue(0.4)
+    assert [row.event for row in panel.model.rows] == [e for e in events if e.severity >= 0.4]
+    panel.least.setValue(1)
+    assert not panel.model.rows
+    assert not panel.save_button.isEnabled()
+
+
+def test_errors_come_to_the_front_and_the_suspicions_stay_at_hand(panel, events, errors):
+    suspicions = rows_of_events(events, name_of)
+    panel.show_rows(suspicions)
+    assert not panel.queue.isVisible()
+    panel.show_rows(suspicions, rows_of_errors(errors, 20, name_of, "true track {0}"))
+    assert places(panel) == [(4, None, "missed"), (3, 7, "false")]
+    assert text(panel, 0) == "Frame 4 · true track 2 · Missed object\nnothing covers it, for 10 frames"
+    assert panel.model.rows[0].severity == 0.5
+    choose(panel.queue, "suspicions")
+    assert len(places(panel)) == len(events)
+    panel.show_rows(suspicions)
+    assert len(places(panel)) == len(events)
+
+
+def test_what_is_shown_can_be_saved(panel, events, errors, qtbot):
+    panel.show_rows(rows_of_events(events, name_of))
+    choose(panel.kind, "birth")
+    with qtbot.waitSignal(panel.save_wanted) as wanted:
+        QTest.mouseClick(panel.save_button, Qt.MouseButton.LeftButton)
+    (rows,) = wanted.args
+    assert rows_csv(rows) == events_csv([e for e in events if e.kind == "birth"])
+    lines = list(csv.DictReader(io.StringIO(rows_csv(rows_of_errors(errors, 20, name_of, "{0}")))))
+    assert [(line["frame"], line["track"], line["true_track"], line["frames"]) for line in lines] == [
+        ("4", "", "2", "10"),
+        ("3", "7", "", "3"),
+    ]
+
+
+def test_what_it_says(panel, events, qtbot):
+    assert panel.summary.text() == "Not looked for failures yet."
+    with qtbot.waitSignal(panel.look_wanted):
+        QTest.mouseClick(panel.look_button, Qt.MouseButton.LeftButton)
+    panel.show_progress(3, 40)
+    assert "3 of 40" in panel.summary.text()
+    panel.show_rows([])
+    assert panel.summary.text() == "Nothing looks wrong."
+    panel.mark_stale()
+    assert panel.summary.text() == "Nothing looks wrong."
+    panel.show_rows(rows_of_events(events, name_of))
+    panel.mark_stale()
+    assert panel.summary.text().endswith("look again.")
+    panel.clear()
+    assert not panel.model.rows
