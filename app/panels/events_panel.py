@@ -148,10 +148,14 @@ class EventsPanel(QWidget):
         self.list.setAccessibleName(self.tr("Failures, worst first"))
         self.list.setUniformItemSizes(True)
         self.list.setAlternatingRowColors(True)
+        self.list.setSpacing(2)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.model = EventRows(self.list)
         self.list.setModel(self.model)
         self.list.setIconSize(QSize(2 * BAR_PX, 2 * self.list.fontMetrics().height()))
+        self.cause = QLabel()  # of the chosen event, whole
+        self.cause.setWordWrap(True)
+        self.cause.setAccessibleName(self.tr("Why"))
         self.save_button = QPushButton(self.tr("Save as CSV…"))
         self.setFocusProxy(self.list)
         self._lay_out()
@@ -208,6 +212,7 @@ class EventsPanel(QWidget):
         layout.addWidget(self.queue)
         layout.addLayout(filters)
         layout.addWidget(self.list, 1)
+        layout.addWidget(self.cause)
         layout.addWidget(self.save_button)
 
     def _connect(self) -> None:
@@ -216,6 +221,7 @@ class EventsPanel(QWidget):
         self.queue.currentIndexChanged.connect(self._offer_kinds)
         self.kind.currentIndexChanged.connect(self._fill)
         self.least.valueChanged.connect(self._fill)
+        self.list.selectionModel().currentChanged.connect(self._show_cause)
         self.list.clicked.connect(self._go)
         self.list.activated.connect(self._go)
 
@@ -256,7 +262,13 @@ class EventsPanel(QWidget):
         if chosen in rows:
             self.list.setCurrentIndex(self.model.index(rows.index(chosen)))
         self.save_button.setEnabled(bool(rows))
+        self._show_cause()
         self._show_summary()
+
+    def _show_cause(self, *_: object) -> None:
+        row = self.row
+        self.cause.setVisible(row is not None)
+        self.cause.setText("" if row is None else row.cause)
 
     def _show_summary(self) -> None:
         count, shown = len(self._rows), len(self.model.rows)

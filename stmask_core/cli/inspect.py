@@ -77,7 +77,7 @@ def command(
                 against = None
                 if compared is not None:
                     place = videos.index(video)
-                    against = _against(compared, place, clip, ignore_categories=ignore_categories)
+                    against = against_truth(compared, place, clip, ignore_categories=ignore_categories)
                 inspection = inspect(clip, against)
                 found.append(inspection)
                 if report is not None:
@@ -134,10 +134,13 @@ def _observed(project: Project, video: Video, source: VideoSource | None) -> Obs
     return observer.clip()
 
 
-def _against(
-    compared: Comparison, place: int, clip: ObservedClip, *, ignore_categories: bool
+def against_truth(
+    compared: Comparison, place: int, clip: ObservedClip, *, ignore_categories: bool = False
 ) -> AgainstTruth:
-    """The truth of one video; predicted tracks come in the order of the project's and take its ids."""
+    """The truth of one video, by its place in the project; clip: what was observed of that video.
+
+    Predicted tracks come in the order of the project's and take its ids.
+    """
     from stmask_core.review.inspection import hold_against
 
     pair = compared.clips[place]

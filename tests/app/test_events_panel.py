@@ -99,6 +99,7 @@ def test_a_click_and_enter_go_there(panel, events, qtbot):
     with qtbot.waitSignal(panel.go_to) as gone:
         QTest.keyClick(panel.list, Qt.Key.Key_Return)
     assert gone.args == [events[2].frame, events[2].track]
+    assert panel.cause.text() == events[2].cause
 
 
 def test_next_and_previous_walk_the_queue_to_its_ends(panel, events):

@@ -1,0 +1,151 @@
+"""Why did it fail: the video on the canvas is inspected on the file lane, with its truth where there is one.
+
+The project is read through a connection of its own, so editing goes on; what is found is of the annotations
+as they were when the look began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from app.document_bridge import DocumentBridge
+from app.errors import show_error
+from app.jobs.job import Job
+from app.jobs.lane import JobLane
+from app.panels.event_rows import EventRow, rows_csv
+from app.view_state import ViewState
+from stmask_core.document.records import VideoId
+from stmask_core.errors import DocumentError
+from stmask_core.formats.atomic import atomic_write
+from stmask_core.project import Project
+
+if TYPE_CHECKING:
+    from stmask_core.review.inspection import Inspection
+
+FRAMES_PER_STEP = 50  # progress is told, and a cancelled look ends, at this pace
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What was found. warnings: in words, of damaged evidence or of a truth that does not fit."""
+
+    inspection: Inspection
+    warnings: tuple[str, ...] = ()
+
+
+class InspectFlow(QObject):
+    """Looks for failures, compares with the truth, saves the list."""
+
+    said = Signal(str)
+    progress = Signal(int, int)  # frames done, frames in all
+    looked = Signal(object)  # Look at the video on the canvas
+    stopped = Signal()  # the look failed, was cancelled, or its video is not on the canvas any more
+
+    def __init__(self, view_state: ViewState, bridge: DocumentBridge, lane: JobLane, window: QWidget) -> None:
+        super().__init__()
+        self.view_state, self.bridge = view_state, bridge
+        self._lane, self._window = lane, window
+        self._job: Job | None = None
+        view_state.video_changed.connect(self._stop)
+
+    def look(self, truth: Path | None = None) -> Job:
+        """Inspect the video on the canvas; ``looked`` tells what was found. A look under way is dropped.
+
+        truth: a YouTube-VIS annotation file or another project. Raises DocumentError without a video.
+        """
+        record = self.bridge.video(self.view_state.video)
+        if self.bridge.project is None or record is None:
+            raise DocumentError("There is no video to look at.", "Open a video first.")
+        path, video, count = self.bridge.project.path, record.id, record.frame_count
+        self._stop()
+        job = self._job = self._lane.start("look for failures", lambda: _steps(path, video, truth))
+        self.progress.emit(0, count)
+        job.yielded.connect(lambda done: self.progress.emit(done, count))
+        job.succeeded.connect(self._done)
+        job.failed.connect(self._failed)
+        return job
+
+    def ask_truth(self) -> None:
+        """Ask for the truth, then compare with it."""
+        dialog = self._dialog(self.tr("Compare with the truth"))
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setNameFilter(self.tr("YouTube-VIS annotations or a project (*.json *.stm)"))
+        dialog.fileSelected.connect(lambda path: self.look(Path(path)))
+        dialog.open()
+
+    def ask_save(self, rows: Sequence[EventRow]) -> None:
+        """Ask where to save what the list shows."""
+        dialog = self._dialog(self.tr("Save the failures"))
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("csv")
+        dialog.setNameFilter(self.tr("Tables (*.csv)"))
+        dialog.fileSelected.connect(lambda path: self.save(Path(path), rows))
+        dialog.open()
+
+    def save(self, path: Path, rows: Sequence[EventRow]) -> None:
+        """Write the rows as CSV; a failure is shown, and a file that was there stays as it was.
+
+        Raises DocumentError for another name than ``.csv``, so that no project and no video is replaced.
+        """
+        if path.suffix.lower() != ".csv":
+            raise DocumentError(f"{path.name} is no name of a table.", "Choose a name that ends in .csv.")
+        try:
+            with atomic_write(path) as file:
+                file.write(rows_csv(rows))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            show_error(self._window, DocumentError(f"{path.name} cannot be written: {reason}."))
+        else:
+            self.said.emit(self.tr("Saved to {0}").format(path))
+
+    def _done(self, look: Look) -> None:
+        self._job = None
+        self.looked.emit(look)
+
+    def _failed(self, error: BaseException) -> None:
+        self._job = None
+        self.stopped.emit()
+        show_error(self._window, error)
+
+    def _stop(self, _: object = None) -> None:
+        if self._job is not None:
+            self._job.cancel()
+            self._job = None
+            self.stopped.emit()
+
+    def _dialog(self, title: str) -> QFileDialog:
+        dialog = QFileDialog(self._window, title)
+        if self.bridge.project is not None:
+            dialog.setDirectory(str(self.bridge.project.path.parent))
+        return dialog
+
+
+def _steps(path: Path, video: VideoId, truth: Path | None) -> Generator[int, None, Look]:
+    """Yields how many frames are done."""
+    from stmask_core.inspect_project import ProjectObserver
+    from stmask_core.review.inspection import inspect
+
+    with Project.open(path, read_only=True) as project:
+        observer = ProjectObserver(project.document, video)
+        for frame in observer.watch():
+            if frame % FRAMES_PER_STEP == 0:
+                yield frame
+        warnings = []
+        if observer.unreadable:
+            warnings.append(f"The evidence of {len(observer.unreadable)} frames is damaged.")
+        clip, against = observer.clip(), None
+        if truth is not None:
+            from stmask_core.cli.inspect import against_truth
+            from stmask_core.cli.scored_files import read_comparison
+
+            compared = read_comparison(truth, path)
+            place = list(project.document.videos).index(video)
+            against = against_truth(compared, place, clip)
+            warnings += compared.warnings
+        return Look(inspect(clip, against), tuple(warnings))
