@@ -50,6 +50,7 @@ def verbs(w: Window) -> Verbs:
         _track_verbs,
         _mask_verbs,
         _model_verbs,
+        _failure_verbs,
         _help_verbs,
     )
     return {name: act for group in groups for name, act in group(w).items()}
@@ -224,6 +225,23 @@ def _model_verbs(w: Window) -> Verbs:
         "validate": check,
         "import": w.exchange_flow.ask_import,
         "export": w.exchange_flow.ask_export,
+    }
+
+
+def _failure_verbs(w: Window) -> Verbs:
+    def look() -> None:
+        w.main.show_panel("failures")
+        w.inspect_flow.look()
+
+    def step(forward: bool) -> None:
+        if not w.panels.failures.step(forward):
+            w.main.say(w.main.tr("No failure in that direction. Look for failures first."))
+
+    return {
+        "inspect": look,
+        "compare_truth": w.inspect_flow.ask_truth,
+        "next_event": partial(step, True),
+        "previous_event": partial(step, False),
     }
 
 

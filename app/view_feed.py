@@ -15,12 +15,14 @@ from app.canvas.items import CanvasItem
 from app.document_bridge import DocumentBridge
 from app.panels.tracks_panel import TracksPanel
 from app.playback.frame_loader import FrameLoader
+from app.timeline.diagnostic_strips import diagnostic_strips
 from app.timeline.timeline_view import TimelineView
 from app.view_state import ViewState
 from stmask_core.document.changes import Diff
 from stmask_core.document.queries import inferred_spans, reviewed_frames
 from stmask_core.document.records import TrackId, VideoId
 from stmask_core.errors import StmaskError
+from stmask_core.review.diagnostics.catalogue import DiagnosticTable
 
 LANES_MS = 80  # the lanes and the table follow a burst of edits at this pace
 STRIPS_MS = 400
@@ -47,6 +49,7 @@ class ViewFeed(QObject):
         self.canvas, self.timeline, self.tracks = canvas, timeline, tracks
         self.shown_frame = -1
         self._last_frame = 0
+        self._diagnostics: DiagnosticTable | None = None
         self._lanes_timer = self._timer(LANES_MS, self.show_lanes)
         self._strips_timer = self._timer(STRIPS_MS, self.show_strips)
         self._cached_timer = self._timer(200, self._show_cached)
@@ -90,7 +93,7 @@ class ViewFeed(QObject):
         self.timeline.overview.show_frames("reviewed", reviewed_frames(document, video))
 
     def show_strips(self) -> None:
-        """Score and count strips."""
+        """Score and count strips; why the selected track looks wrong, once that was looked for."""
         video = self._video()
         if video is None:
             self.timeline.show_strips({})
@@ -101,7 +104,14 @@ class ViewFeed(QObject):
         if few or self.view_state.selection:
             strips[self.tr("score")] = self.bridge.score_strip(video, count, self.view_state.selection)
         strips[self.tr("count")] = self.bridge.count_strip(video, count)
+        if self._diagnostics is not None and self.view_state.track is not None:
+            strips |= diagnostic_strips(self._diagnostics, self.view_state.track, count)
         self.timeline.show_strips(strips)
+
+    def show_diagnostics(self, table: DiagnosticTable) -> None:
+        """Show strips of this table, of the video on the canvas, until another video comes."""
+        self._diagnostics = table
+        self.show_strips()
 
     def _video(self) -> VideoId | None:
         record = self.bridge.video(self.view_state.video)
@@ -117,6 +127,7 @@ class ViewFeed(QObject):
     def _on_video(self, video: object | None) -> None:
         self.shown_frame = -1
         self._last_frame = 0
+        self._diagnostics = None
         self.canvas.show_message("" if video is None else self.tr("Reading the video…"))
         self.timeline.show_video(self.view_state.frame_count)
         self.show_lanes()

@@ -12,12 +12,14 @@ from app.errors import UncaughtErrors
 from app.flows.edit_flow import EditFlow
 from app.flows.exchange_flow import ExchangeFlow
 from app.flows.identity_flow import IdentityFlow
+from app.flows.inspect_flow import InspectFlow
 from app.flows.navigation import Navigation
 from app.flows.open_flow import OpenFlow
 from app.flows.review_flow import ReviewFlow
 from app.flows.run_flow import RunFlow
 from app.jobs.lane import JobLane
 from app.main_window import MainWindow
+from app.panels.events_panel import EventsPanel
 from app.panels.inspector_panel import InspectorPanel
 from app.panels.notes_panel import NotesPanel
 from app.panels.problems_panel import ProblemsPanel
@@ -40,6 +42,7 @@ class Panels:
     why: WhyPanel
     notes: NotesPanel
     problems: ProblemsPanel
+    failures: EventsPanel
 
 
 @dataclass
@@ -64,6 +67,7 @@ class Window:
     exchange_flow: ExchangeFlow
     review_flow: ReviewFlow
     run_flow: RunFlow
+    inspect_flow: InspectFlow
     file_lane: JobLane
     model_lane: JobLane
     uncaught: UncaughtErrors

@@ -17,6 +17,7 @@ from app.errors import UncaughtErrors
 from app.flows.edit_flow import EditFlow
 from app.flows.exchange_flow import ExchangeFlow
 from app.flows.identity_flow import IdentityFlow
+from app.flows.inspect_flow import InspectFlow
 from app.flows.navigation import Navigation
 from app.flows.open_flow import OpenFlow
 from app.flows.review_flow import ReviewFlow
@@ -25,6 +26,7 @@ from app.icons import apply_icons
 from app.jobs.lane import JobLane
 from app.main_window import MainWindow
 from app.panel_wiring import connect_panels
+from app.panels.events_panel import EventsPanel
 from app.panels.inspector_panel import InspectorPanel
 from app.panels.notes_panel import NotesPanel
 from app.panels.problems_panel import ProblemsPanel
@@ -60,7 +62,9 @@ def build_window(application: QApplication, store: QSettings | None = None) -> W
     player = Player(view_state)
     canvas = CanvasView(view_state)
     timeline = TimelineView(view_state)
-    panels = Panels(TracksPanel(view_state), InspectorPanel(), WhyPanel(), NotesPanel(), ProblemsPanel())
+    panels = Panels(
+        TracksPanel(view_state), InspectorPanel(), WhyPanel(), NotesPanel(), ProblemsPanel(), EventsPanel()
+    )
     panels.tracks.setWindowTitle(panels.tracks.tr("Tracks"))
     run_strip = RunStrip()
     actions = Actions(application)
@@ -88,6 +92,7 @@ def build_window(application: QApplication, store: QSettings | None = None) -> W
         exchange_flow=ExchangeFlow(view_state, bridge, open_flow, file_lane, main),
         review_flow=ReviewFlow(view_state, bridge, main),
         run_flow=RunFlow(view_state, bridge, model_lane, settings, main),
+        inspect_flow=InspectFlow(view_state, bridge, file_lane, main),
         file_lane=file_lane,
         model_lane=model_lane,
         uncaught=UncaughtErrors(),

@@ -125,7 +125,7 @@ class EventsPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setWindowTitle(self.tr("Failures"))
-        self._suspicions: Sequence[EventRow] = ()
+        self._suspicions: Sequence[EventRow] | None = None
         self._errors: Sequence[EventRow] | None = None
         self._stale = False
         self.summary = QLabel()
@@ -164,9 +164,8 @@ class EventsPanel(QWidget):
 
     def clear(self) -> None:
         """Nothing has been looked for yet."""
-        self._suspicions, self._errors, self._stale = (), None, False
+        self._suspicions, self._errors, self._stale = None, None, False
         self._offer()
-        self.summary.setText(self.tr("Not looked for failures yet."))
 
     def show_rows(self, suspicions: Sequence[EventRow], errors: Sequence[EventRow] | None = None) -> None:
         """Show the queue; errors, where a truth is known, come to the front."""
@@ -181,7 +180,7 @@ class EventsPanel(QWidget):
         """The annotations have changed since; what is listed may be repaired already."""
         if self._suspicions or self._errors:
             self._stale = True
-            self._show_summary()
+            self.show_summary()
 
     @property
     def row(self) -> EventRow | None:
@@ -229,7 +228,7 @@ class EventsPanel(QWidget):
     def _rows(self) -> Sequence[EventRow]:
         """The list in front, unfiltered."""
         in_front = self._errors if self.queue.currentData() == "errors" else None
-        return self._suspicions if in_front is None else in_front
+        return (self._suspicions or ()) if in_front is None else in_front
 
     def _offer(self) -> None:
         """A choice of lists only where there are two."""
@@ -263,16 +262,19 @@ class EventsPanel(QWidget):
             self.list.setCurrentIndex(self.model.index(rows.index(chosen)))
         self.save_button.setEnabled(bool(rows))
         self._show_cause()
-        self._show_summary()
+        self.show_summary()
 
     def _show_cause(self, *_: object) -> None:
         row = self.row
         self.cause.setVisible(row is not None)
         self.cause.setText("" if row is None else row.cause)
 
-    def _show_summary(self) -> None:
+    def show_summary(self) -> None:
+        """Say how much is listed, as after a look that came to nothing."""
         count, shown = len(self._rows), len(self.model.rows)
-        if not count:
+        if self._suspicions is None:
+            text = self.tr("Not looked for failures yet.")
+        elif not count:
             text = self.tr("Nothing looks wrong.")
         elif shown < count:
             text = self.tr("{0} of {1} places").format(shown, count)

@@ -164,6 +164,8 @@ def test_what_it_says(panel, events, qtbot):
         QTest.mouseClick(panel.look_button, Qt.MouseButton.LeftButton)
     panel.show_progress(3, 40)
     assert "3 of 40" in panel.summary.text()
+    panel.show_summary()
+    assert panel.summary.text() == "Not looked for failures yet."
     panel.show_rows([])
     assert panel.summary.text() == "Nothing looks wrong."
     panel.mark_stale()
