@@ -12,6 +12,8 @@ from PySide6.QtWidgets import QApplication
 from app.panel_wiring import start_tour
 from app.wiring import Window, build_window
 
+LAST_PATIENCE_S = 30.0  # a batch of frames on a slow processor
+
 
 def application() -> QApplication:
     """The one application object of this process."""
@@ -41,4 +43,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return QApplication.exec()
     finally:
-        window.close()
+        window.close(LAST_PATIENCE_S)

@@ -72,11 +72,15 @@ class Window:
     model_lane: JobLane
     uncaught: UncaughtErrors
 
-    def close(self) -> None:
-        """Stop every thread and close the project; called once, at the end."""
+    def close(self, patience_s: float = 2.0) -> None:
+        """Stop every thread and close the project. patience_s: seconds that each lane gets for its step.
+
+        The process must not end while a network is computing on a lane: it would be aborted. So the start
+        of the program calls this once more, with patience, when the window is gone.
+        """
         self.view_state.set_playing(False)
         for lane in (self.model_lane, self.file_lane):
-            lane.close()
+            lane.close(patience_s)
         self.loader.close()
         self.bridge.close()
         self.uncaught.remove()

@@ -37,16 +37,17 @@ class JobLane:
         return tuple(self._jobs)
 
     def close(self, timeout_s: float = 2.0) -> bool:
-        """Cancel everything and wait; True when the thread ended in time."""
+        """Cancel everything and wait; True when the thread ended in time. May be called again to wait on."""
         for job in self._jobs:
             job.cancel()
         if self._thread is None:
             return True
         self._waiting.put(None)
         self._thread.join(timeout_s)
-        stopped = not self._thread.is_alive()
+        if self._thread.is_alive():
+            return False
         self._thread = None
-        return stopped
+        return True
 
     def _drive(self) -> None:
         while (job := self._waiting.get()) is not None:

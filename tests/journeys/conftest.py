@@ -98,6 +98,7 @@ def user(qtbot, settings):
     yield driver
     window.main.ask_to_close = lambda: True
     window.main.close()
+    window.close(app_run.LAST_PATIENCE_S)
 
 
 @pytest.fixture
