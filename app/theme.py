@@ -45,6 +45,8 @@ QMenu {{ background: {raised}; border: 1px solid {line}; }}
 QMenu::item {{ padding: 5px 24px; }}
 QMenu::item:selected {{ background: {accent}; color: {base}; }}
 QMenu::item:disabled {{ color: {faint}; }}
+QCheckBox::indicator:unchecked {{
+    width: 12px; height: 12px; background: {base}; border: 1px solid {faint}; border-radius: 2px; }}
 QLabel#faint {{ color: {faint}; }}
 QLabel#heading {{ font-weight: 600; }}
 QLabel#title {{ font-size: 20pt; font-weight: 600; }}
