@@ -155,6 +155,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("track_reviewed", REVIEW, "Track is reviewed", "Shift+Y", TRACK, True),
     _a("add_note", REVIEW, "Add a note…", "Ctrl+Shift+N", VIDEO),
     _a("inspect", REVIEW, "Look for failures", "Ctrl+Shift+F", VIDEO),
+    _a("inspect_pictures", REVIEW, "Look for failures, in the pictures too", "", VIDEO),
     _a("compare_truth", REVIEW, "Compare with the truth…", "", VIDEO),
     _a("next_event", REVIEW, "Next failure", "Alt+PgDown", VIDEO),
     _a("previous_event", REVIEW, "Previous failure", "Alt+PgUp", VIDEO),

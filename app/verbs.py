@@ -229,16 +229,17 @@ def _model_verbs(w: Window) -> Verbs:
 
 
 def _failure_verbs(w: Window) -> Verbs:
-    def look() -> None:
+    def look(pictures: bool) -> None:
         w.main.show_panel("failures")
-        w.inspect_flow.look()
+        w.inspect_flow.look(pictures=pictures)
 
     def step(forward: bool) -> None:
         if not w.panels.failures.step(forward):
             w.main.say(w.main.tr("No failure in that direction. Look for failures first."))
 
     return {
-        "inspect": look,
+        "inspect": partial(look, False),
+        "inspect_pictures": partial(look, True),
         "compare_truth": w.inspect_flow.ask_truth,
         "next_event": partial(step, True),
         "previous_event": partial(step, False),

@@ -7,6 +7,7 @@ as they were when the look began.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ from stmask_core.project import Project
 if TYPE_CHECKING:
     from stmask_core.review.inspection import Inspection
 
-FRAMES_PER_STEP = 50  # progress is told, and a cancelled look ends, at this pace
+FRAMES_PER_STEP = 10  # progress is told, and a cancelled look ends, at this pace
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,17 +55,18 @@ class InspectFlow(QObject):
         self._job: Job | None = None
         view_state.video_changed.connect(self._stop)
 
-    def look(self, truth: Path | None = None) -> Job:
+    def look(self, truth: Path | None = None, *, pictures: bool = False) -> Job:
         """Inspect the video on the canvas; ``looked`` tells what was found. A look under way is dropped.
 
-        truth: a YouTube-VIS annotation file or another project. Raises DocumentError without a video.
+        truth: a YouTube-VIS annotation file or another project. pictures: read the video too, which takes
+        longer and tells of blur, look-alikes and cuts. Raises DocumentError without a video.
         """
         record = self.bridge.video(self.view_state.video)
         if self.bridge.project is None or record is None:
             raise DocumentError("There is no video to look at.", "Open a video first.")
         path, video, count = self.bridge.project.path, record.id, record.frame_count
         self._stop()
-        job = self._job = self._lane.start("look for failures", lambda: _steps(path, video, truth))
+        job = self._job = self._lane.start("look for failures", lambda: _steps(path, video, truth, pictures))
         self.progress.emit(0, count)
         job.yielded.connect(lambda done: self.progress.emit(done, count))
         job.succeeded.connect(self._done)
@@ -126,14 +128,21 @@ class InspectFlow(QObject):
         return dialog
 
 
-def _steps(path: Path, video: VideoId, truth: Path | None) -> Generator[int, None, Look]:
+def _steps(path: Path, video: VideoId, truth: Path | None, pictures: bool) -> Generator[int, None, Look]:
     """Yields how many frames are done."""
     from stmask_core.inspect_project import ProjectObserver
     from stmask_core.review.inspection import inspect
+    from stmask_core.video.source import open_video
 
-    with Project.open(path, read_only=True) as project:
+    with ExitStack() as stack:
+        project = stack.enter_context(Project.open(path, read_only=True))
+        shown = None
+        if pictures:
+            source = open_video(project.find_video(video))
+            stack.callback(source.close)
+            shown = source.frames()
         observer = ProjectObserver(project.document, video)
-        for frame in observer.watch():
+        for frame in observer.watch(shown):
             if frame % FRAMES_PER_STEP == 0:
                 yield frame
         warnings = []

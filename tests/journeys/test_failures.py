@@ -150,6 +150,28 @@ def test_a_file_that_is_no_truth_is_an_error_in_words(predicted, tmp_path):
     box.close()
 
 
+def test_the_pictures_tell_of_more(predicted):
+    flow, found = predicted.window.inspect_flow, []
+    flow.looked.connect(lambda look: found.append(look.inspection.table.columns["blur"]))
+    look(predicted)
+    predicted.window.actions.by_id["inspect_pictures"].trigger()
+    assert "Looking" in panel_of(predicted).summary.text()
+    predicted.until(lambda: len(found) == 2, timeout=60_000)
+    without, with_pictures = found
+    assert np.isnan(without).all()
+    assert np.isfinite(with_pictures).any()
+
+
+def test_a_look_is_dropped_when_its_video_goes(predicted):
+    flow, found = predicted.window.inspect_flow, []
+    flow.looked.connect(found.append)
+    job = flow.look(pictures=True)
+    predicted.window.actions.by_id["close_project"].trigger()
+    predicted.until(lambda: job.is_over)
+    assert not found
+    assert panel_of(predicted).summary.text() == "Not looked for failures yet."
+
+
 def test_the_list_is_never_saved_over_a_project(predicted):
     look(predicted)
     path = predicted.window.bridge.project.path

@@ -162,7 +162,9 @@ def test_wrong_weights_are_told_in_the_dialog_and_cannot_run(at_work, tmp_path, 
     assert records(at_work.document) == before
 
 
-@pytest.mark.parametrize("content", ['{"videos": [', '{"videos": 3, "annotations": [], "categories": []}', "[]x"])
+@pytest.mark.parametrize(
+    "content", ['{"videos": [', '{"videos": 3, "annotations": [], "categories": []}', "[]x"]
+)
 def test_annotations_that_are_damaged(at_work, tmp_path, content):
     before = records(at_work.document)
     bad = tmp_path / "bad.json"
