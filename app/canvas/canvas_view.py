@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
+    QBrush,
     QColor,
     QFont,
     QImage,
@@ -27,7 +28,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.canvas.composer import compose
 from app.canvas.coordinates import Coordinates, fitted
-from app.canvas.items import CanvasItem, Contours
+from app.canvas.items import CanvasItem, Contours, Outline
 from app.view_state import ViewState
 
 PAN_BUTTONS = (Qt.MouseButton.MiddleButton,)
@@ -73,6 +74,7 @@ class CanvasView(QWidget):
         self.items: Sequence[CanvasItem] = ()
         self.onion: Sequence[CanvasItem] = ()
         self.trails: Sequence[tuple[tuple[int, int, int], Sequence[tuple[float, float]]]] = ()
+        self.outlines: dict[str, Sequence[Outline]] = {}
         self.tool: CanvasTool | None = None
         self.background = QColor("#141516")
         self._frame: np.ndarray | None = None
@@ -111,6 +113,12 @@ class CanvasView(QWidget):
         """Show other masks over the same frame."""
         self.items = items
         self.recompose()
+
+    def show_outlines(self, layer: str, outlines: Sequence[Outline]) -> None:
+        """Draw these over the masks until others take the layer's place; none: the layer goes."""
+        if tuple(outlines) != tuple(self.outlines.get(layer, ())):
+            self.outlines[layer] = outlines
+            self.update()
 
     def show_message(self, text: str) -> None:
         """Say something instead of a frame (a frame that cannot be read)."""
@@ -219,6 +227,9 @@ class CanvasView(QWidget):
             for item in items:
                 path = transform.map(self._contours.path(item.mask))
                 self._paint_outline(painter, item, path)
+        for outlines in self.outlines.values():
+            for outline in outlines:
+                self._paint_layer(painter, outline, transform.map(self._contours.path(outline.mask)))
         if layers.labels and layers.masks:
             for item in items:
                 self._paint_label(painter, item)
@@ -231,6 +242,17 @@ class CanvasView(QWidget):
         width = 2.5 if chosen or item.human or near else 1.0  # one pixel is Qt's fast path, 14 times faster
         style = Qt.PenStyle.DashLine if item.source == "propagated" else Qt.PenStyle.SolidLine
         painter.strokePath(path, QPen(QColor(*item.colour), width, style))
+
+    def _paint_layer(self, painter: QPainter, outline: Outline, path: QPainterPath) -> None:
+        colour = QColor(*outline.colour)
+        if outline.filled:
+            painter.fillPath(path, QBrush(colour, Qt.BrushStyle.BDiagPattern))
+        painter.strokePath(path, QPen(QColor(0, 0, 0, 160), 4))  # seen on every ground
+        style = Qt.PenStyle.DashLine if outline.dashed else Qt.PenStyle.SolidLine
+        painter.strokePath(path, QPen(colour, 2, style))
+        if outline.text and not path.isEmpty():
+            painter.setPen(colour)
+            painter.drawText(path.boundingRect().bottomLeft() + QPointF(0, 14), outline.text)
 
     def _paint_trail(
         self, painter: QPainter, colour: tuple[int, int, int], points: Sequence[tuple[float, float]]

@@ -25,6 +25,20 @@ class CanvasItem:
     score: float | None = None
 
 
+@dataclass(frozen=True)
+class Outline:
+    """A mask drawn over the masks of the document: the truth, the detected or the carried one.
+
+    dashed: drawn with dashes. filled: hatched inside. text: said at its lower edge.
+    """
+
+    mask: Mask
+    colour: tuple[int, int, int]
+    dashed: bool = False
+    filled: bool = False
+    text: str = ""
+
+
 class Contours:
     """Outlines of masks as painter paths in image pixels, the last few hundred kept."""
 

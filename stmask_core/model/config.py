@@ -200,5 +200,6 @@ _SMALL = ModelConfig(
 PRESETS: dict[str, ModelConfig] = {
     "stmask_small": _SMALL,
     "stmask_small_resnet": replace(_SMALL, backbone="resnet", blocks=(2, 2, 2, 2), widths=(16, 32, 64, 96)),
+    "stmask_small_uncalibrated": without_fca(replace(_SMALL, class_calibration=None)),  # no FCA, no FCB
 }
 """Our own networks: same modules, same code path, good for two processor cores. Recipes set the classes."""
