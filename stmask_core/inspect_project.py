@@ -15,6 +15,8 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -36,6 +38,7 @@ from stmask_core.review.observations import (
     TrackNotes,
     what_was_known,
 )
+from stmask_core.review.report import RunFacts, Source
 from stmask_core.structures.evidence import FrameEvidence, evidence_from_bytes
 from stmask_core.structures.letterbox import letterboxed, squashed
 from stmask_core.structures.masks import Mask
@@ -185,6 +188,26 @@ def _by_frame(document: Document, tracks: Iterable[TrackId]) -> dict[int, list[T
         for frame in columns.frames[~columns.outside].tolist():
             found.setdefault(frame, []).append(track)
     return found
+
+
+def where_from(document: Document, video: VideoId, project: str) -> Source:
+    """What a failure report says of the video, its runs and this program. project: name of the file."""
+    record = the_video(document, video)
+    runs = sorted(document.runs.of_video(video).items())
+    try:
+        own_version = version("stmask-annotator")
+    except PackageNotFoundError:
+        own_version = "(not installed)"
+    return Source(
+        project=project,
+        video=record.name or record.path,
+        fingerprint=record.fingerprint,
+        version=own_version,
+        written=datetime.now(UTC).isoformat(timespec="seconds"),
+        runs=tuple(
+            RunFacts(r.weights, r.checksum, r.started, f"{r.first} to {r.last}", r.settings) for _, r in runs
+        ),
+    )
 
 
 def score_weights(settings: Mapping[str, Any]) -> ScoreWeights:

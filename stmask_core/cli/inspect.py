@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +53,7 @@ def command(
 
     Exits 0 whatever it finds. What each diagnostic means: docs/guide/inspect.md.
     """
-    from stmask_core.cli.scored_files import read_comparison
+    from stmask_core.cli.scored_files import compare_document
     from stmask_core.project import Project
     from stmask_core.review.inspection import inspect
 
@@ -67,7 +65,7 @@ def command(
             raise click.UsageError(f"Say which --video the file is about: {names}.")
         compared = None
         if truth is not None:
-            compared = read_comparison(truth, project, ignore_categories=ignore_categories)
+            compared = compare_document(truth, opened.document, ignore_categories=ignore_categories)
             for warning in compared.warnings:
                 click.echo(f"warning: {warning}", err=True)
         found = []
@@ -163,34 +161,17 @@ def _write_report(
     path: Path, inspection: Inspection, project: Project, video: Video, source: VideoSource | None
 ) -> None:
     from stmask_core.formats.atomic import atomic_write
-    from stmask_core.review.report import RunFacts, Source, frames_to_show, report_page
+    from stmask_core.inspect_project import where_from
+    from stmask_core.review.report import frames_to_show, report_page
 
-    runs = sorted(project.document.runs.of_video(video.id).items())
-    described = Source(
-        project=project.path.name,
-        video=video.name or video.path,
-        fingerprint=video.fingerprint,
-        version=_version(),
-        written=datetime.now(UTC).isoformat(timespec="seconds"),
-        runs=tuple(
-            RunFacts(r.weights, r.checksum, r.started, f"{r.first} to {r.last}", r.settings) for _, r in runs
-        ),
-    )
     pictures = {}
     if source is not None:
         wanted = frames_to_show(inspection)
         for frame in with_progress(wanted, label="pictures", unit="frames", total=len(wanted)):
             pictures[frame] = source.frame(frame)
-    page = report_page(inspection, described, pictures)
+    page = report_page(inspection, where_from(project.document, video.id, project.path.name), pictures)
     with atomic_write(path) as file:
         file.write(page)
-
-
-def _version() -> str:
-    try:
-        return version("stmask-annotator")
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 def _print(inspection: Inspection) -> None:

@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from stmask_core.document.document import Document
 from stmask_core.errors import FormatError
 from stmask_core.evaluation.clips import Clip, ScoredTrack
+from stmask_core.formats.document_exchange import document_exchange
 from stmask_core.formats.exchange import (
     Exchange,
     ExchangeCategory,
@@ -74,13 +76,19 @@ def read_comparison(truth: Path, predicted: Path, *, ignore_categories: bool = F
 
     Raises FormatError or ProjectFileError in one line that names the place.
     """
-    true = _read_project(truth) if is_project(truth) else read_truth(truth)
+    true = _read_true(truth)
     if is_project(predicted) or not _is_results(predicted):
         named = _read_project(predicted) if is_project(predicted) else _read_annotations(predicted)
         return _paired(true, named, ignore_categories)
     tracks, warnings = read_results(predicted, true)
     clips = tuple(Clip(v.id, v.name, v.length, v.tracks, tracks[v.id]) for v in true.videos)
     return Comparison(true.categories, clips, (*true.warnings, *warnings))
+
+
+def compare_document(truth: Path, document: Document, *, ignore_categories: bool = False) -> Comparison:
+    """Truth (annotation file or project) and an open project as it is now, its videos in their order."""
+    named = scored_exchange(document_exchange(document))
+    return _paired(_read_true(truth), named, ignore_categories)
 
 
 def is_project(path: Path) -> bool:
@@ -245,8 +253,11 @@ def _is_results(path: Path) -> bool:
     return not start.startswith(b"{")
 
 
+def _read_true(path: Path) -> ScoredFile:
+    return _read_project(path) if is_project(path) else read_truth(path)
+
+
 def _read_project(path: Path) -> ScoredFile:
-    from stmask_core.formats.document_exchange import document_exchange
     from stmask_core.formats.project_file import ProjectFile
 
     with ProjectFile.open(path, read_only=True) as file:

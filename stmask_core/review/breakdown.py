@@ -22,6 +22,7 @@ from stmask_core.structures.masks import Mask, intersection_area
 
 FOUND_IOU = 0.5
 TOUCHED_IOU = 0.1
+MOST_FIXED_ALONE = 200  # tracks of a clip whose own gain is told, best score first
 Kind = Literal[
     "right", "localisation", "mask", "category", "both", "duplicate", "background", "identity", "missed"
 ]
@@ -35,7 +36,8 @@ class TrackVerdict:
     """One predicted track, or a true one that is missed.
 
     truth: the true track it finds or fails at; None when there is none ("background"). iou: with that one, of
-    background the greatest there is; None for a missed one.
+    background the greatest there is; None for a missed one. AP_gain: what fixing this track alone would add;
+    None for a right one, where AP is undefined, and behind the first 200 errors.
     """
 
     kind: Kind
@@ -43,6 +45,7 @@ class TrackVerdict:
     truth: int | None
     iou: float | None
     score: float | None
+    AP_gain: float | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,13 @@ def break_down(clip: Clip, overlaps: Sequence[FrameOverlap] | None = None) -> Br
         count = sum(verdict.kind == kind for verdict in verdicts)
         better = judge.precision(*judge.fixed(kind, verdicts)) if count else now
         gains[kind] = Gain(count, _gain(better.AP, now.AP), _gain(better.AP50, now.AP50))
-    return Breakdown(now.AP, now.AP50, verdicts, gains)
+    right = [verdict for verdict in verdicts if verdict.kind == "right"]
+    told = list(verdicts)
+    wrong = [place for place, verdict in enumerate(verdicts) if verdict.kind != "right"]
+    for place in wrong[:MOST_FIXED_ALONE]:
+        better = judge.precision(*judge.fixed(told[place].kind, [*right, told[place]]))
+        told[place] = replace(told[place], AP_gain=_gain(better.AP, now.AP))
+    return Breakdown(now.AP, now.AP50, tuple(told), gains)
 
 
 def _gain(better: float | None, now: float | None) -> float | None:

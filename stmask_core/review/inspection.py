@@ -28,13 +28,14 @@ class AgainstTruth:
     """A video held against its truth.
 
     evaluation: AP, HOTA, IDF1 of this video; tracking None without TrackEval. masks: true track -> frame ->
-    mask.
+    mask. categories: true track -> name of its category.
     """
 
     comparison: TruthComparison
     breakdown: Breakdown
     evaluation: Evaluation
     masks: Mapping[int, Mapping[int, Mask]]
+    categories: Mapping[int, str]
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, None where undefined."""
@@ -111,7 +112,8 @@ def hold_against(
     except MissingDependency:
         evaluation = evaluate_ytvis([clip], known, ignore_categories=ignore_categories, tracking=False)
     masks = {track.id: track.masks for track in clip.truth}
-    return AgainstTruth(compare(clip, overlaps), break_down(clip, overlaps), evaluation, masks)
+    names = {track.id: known.get(track.category_id, "") for track in clip.truth}
+    return AgainstTruth(compare(clip, overlaps), break_down(clip, overlaps), evaluation, masks, names)
 
 
 def plain(values: Iterable[float | None]) -> list[float | None]:

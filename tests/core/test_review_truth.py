@@ -180,6 +180,17 @@ def test_the_one_error_is_named_and_fixing_it_mends_ap(kind):
         assert judged.gains[other].AP == 0
 
 
+def test_each_track_is_told_what_fixing_it_alone_would_add():
+    truth = [*TWO, standing(3, 30, 10, range(20)), standing(4, 70, 40, range(20))]
+    predicted = [replace(RIGHT, score=0.9), replace(TWO[0], id=13, category_id=2, score=0.8)]
+    judged = break_down(clip(truth, predicted))
+    own = {(v.kind, v.truth): v.AP_gain for v in judged.verdicts}
+    assert own["right", 2] is None
+    assert pytest.approx(judged.gains["category"].AP) == own["category", 1]
+    assert own["missed", 3] == own["missed", 4]
+    assert 0 < own["missed", 3] < judged.gains["missed"].AP  # both together weigh more
+
+
 def test_pieces_of_one_object_are_an_identity_error():
     pieces = [part(TWO[0], range(7), 11), part(TWO[0], range(7, 13), 12), part(TWO[0], range(13, 20), 13)]
     judged = break_down(clip(TWO[:1], pieces))
