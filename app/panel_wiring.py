@@ -12,7 +12,7 @@ from app.dialogs.tour import Find, Tour, first_steps
 from app.flows.inspect_flow import Look
 from app.panels.event_rows import rows_of_errors, rows_of_events
 from app.panels.inspector_facts import facts_of
-from app.panels.why_panel import why_at
+from app.panels.why_facts import why_at
 from app.window import Window
 from stmask_core.document.records import Colour, Track, TrackId, VideoId
 from stmask_core.errors import FormatError

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QInputDialog, QWidget
 
 from app.document_bridge import DocumentBridge
-from app.panels.why_panel import evidence_at
+from app.panels.why_facts import evidence_at
 from app.view_state import ViewState
 from stmask_core.document.commands import review
 from stmask_core.document.commands.masks import set_mask

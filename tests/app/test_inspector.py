@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QMainWindow
 
 from app.panels.inspector_facts import facts_of
 from app.panels.inspector_panel import InspectorPanel
-from app.panels.why_panel import Name, WhyPanel, association_of, evidence_at, why_at, why_of
+from app.panels.why_facts import Name, association_of, evidence_at, why_at, why_of
+from app.panels.why_panel import WhyPanel
 from stmask_core.document.commands.identity import swap_tracks
 from stmask_core.document.commands.masks import set_mask, set_occlusion, set_outside
 from stmask_core.document.commands.predictions import (
