@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QRect, QTimer
+from PySide6.QtCore import QObject, QRect, QTimer
 from PySide6.QtWidgets import QMessageBox, QPushButton, QWidget
 
 from app.canvas.id_legend import IdLegend, LegendEntry, entries_near
@@ -20,10 +20,11 @@ from stmask_core.errors import FormatError
 PANELS_MS = 60  # the panels follow a burst of edits and frames at this pace
 
 
-class PanelFeed:
+class PanelFeed(QObject):
     """Fills the panel in front; the others are filled when they come to the front."""
 
     def __init__(self, w: Window) -> None:
+        super().__init__(w.main)  # lives as long as the window: connections alone keep nothing alive
         self._w = w
         self._timer = QTimer(w.main)
         self._timer.setSingleShot(True)
@@ -93,8 +94,7 @@ def connect_panels(w: Window) -> None:
     _connect_failures(w)
     _connect_run(w)
     _connect_legend(w)
-    feed = PanelFeed(w)
-    feed.show()
+    PanelFeed(w).show()
 
 
 def _connect_inspector(w: Window) -> None:
