@@ -9,14 +9,12 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QInputDialog, QWidget
 
 from app.document_bridge import DocumentBridge
-from app.panels.why_facts import evidence_at
 from app.view_state import ViewState
 from stmask_core.document.commands import review
-from stmask_core.document.commands.masks import set_mask
-from stmask_core.document.commands.tracks import create_track
+from stmask_core.document.commands.evidence import restore_leftover
 from stmask_core.document.document import Document
-from stmask_core.document.queries import category_named
-from stmask_core.document.records import CategoryId, ModelRun, NoteId, TrackId, VideoId
+from stmask_core.document.evidence import leftovers_at, run_at
+from stmask_core.document.records import NoteId, TrackId, VideoId
 from stmask_core.errors import DocumentError
 
 
@@ -66,28 +64,14 @@ class ReviewFlow(QObject):
         review.delete_note(self._document, NoteId(note))
 
     def restore_detection(self, row: int) -> None:
-        """Make a detection of this frame that became no mask a track of its own: one undo step."""
-        document, frame = self._document, self.view_state.frame
-        track = self.view_state.track
-        found = None if track is None else evidence_at(document, TrackId(track), frame)
-        if found is None or not 0 <= row < len(found[1].masks):
+        """Make a detection of this frame that lost its track a track of its own: one undo step."""
+        document, frame, track = self._document, self.view_state.frame, self.view_state.track
+        run = None if track is None else run_at(document, TrackId(track), frame)
+        left = () if run is None else leftovers_at(document, run, frame)
+        found = next((entry for entry in left if entry.kind == "lost" and entry.row == row), None)
+        if found is None:
             raise DocumentError("The detection is not there any more.")
-        run, evidence = found
-        with document.one_step():
-            new = create_track(
-                document, run.video, self._category(run, int(evidence.categories[row])), frame=frame
-            )
-            set_mask(document, new.id, frame, evidence.masks[row], name="Restore detection")
-        self.view_state.select((new.id,))
-
-    def _category(self, run: ModelRun, number: int) -> CategoryId:
-        """The project's category that a run meant by a number from 1 on."""
-        names = run.settings.get("categories", ())
-        name = str(names[number - 1]) if 0 < number <= len(names) else ""
-        known = category_named(self._document, name)
-        if known is None:
-            raise DocumentError(f"The project has no category {name!r}.", "Add it, then restore again.")
-        return known.id
+        self.view_state.select((restore_leftover(document, frame, found),))
 
     @property
     def _document(self) -> Document:

@@ -10,8 +10,9 @@ from typing import Any, Literal
 import numpy as np
 
 from stmask_core.document.document import Document
+from stmask_core.document.evidence import evidence_of, number_of, run_at
 from stmask_core.document.records import Colour, ModelRun, Track, TrackId
-from stmask_core.structures.evidence import FrameEvidence, evidence_from_bytes
+from stmask_core.structures.evidence import FrameEvidence
 from stmask_core.tracking.association import LOST, NEW, AssociationSettings, ScoreTerms
 
 Outcome = Literal["continued", "began", "first", "carried", "unknown"]
@@ -103,15 +104,15 @@ def why_at(document: Document, track: TrackId, frame: int, name_of: NameOf) -> W
     for called, known in run.tracks:
         if known in document.tracks:
             names[called] = Name(called, known, *name_of(document.tracks[known]))
-    number = _number_of(document, evidence, run, track, frame)
+    number = number_of(document, evidence, run, track, frame)
     return why_of(evidence, number, names, association_of(run.settings))
 
 
 def evidence_at(document: Document, track: TrackId, frame: int) -> tuple[ModelRun, FrameEvidence] | None:
     """The run that ``why_at`` speaks of and what it knew in the frame: rows of detections count in this."""
-    run = _run_at(document, track, frame)
-    data = None if run is None else document.evidence(run.id, frame)
-    return None if run is None or data is None else (run, evidence_from_bytes(data))
+    run = run_at(document, track, frame)
+    evidence = None if run is None else evidence_of(document, run, frame)
+    return None if run is None or evidence is None else (run, evidence)
 
 
 def why_of(
@@ -167,32 +168,6 @@ def association_of(settings: Mapping[str, Any]) -> AssociationSettings:
         box_weight=weight("box_weight", plain.box_weight),
         wins="association" if noted.get("wins") == "association" else "score",
     )
-
-
-def _run_at(document: Document, track: TrackId, frame: int) -> ModelRun | None:
-    row = document.annotations.row(track, frame)
-    if row is not None and row.run in document.runs:
-        return document.runs[row.run]  # type: ignore[index]
-    runs = document.runs.of_video(document.tracks[track].video)
-    over = [run for run in runs.values() if any(first <= frame <= last for first, last in run.done)]
-    return max(over, key=lambda run: run.id, default=None)
-
-
-def _number_of(
-    document: Document, evidence: FrameEvidence, run: ModelRun, track: TrackId, frame: int
-) -> int | None:
-    """What the run called the track here: by its very mask, because people swap identities, else by track."""
-    annotation = document.annotation(track, frame)
-    if annotation is not None and annotation.run == run.id and not annotation.is_human:
-        masks, numbers = evidence.masks, evidence.wanted
-        if annotation.source == "propagated":
-            masks, numbers = evidence.track_masks, evidence.track_ids
-        for row, mask in enumerate(masks):
-            if mask == annotation.mask and (masks is not evidence.masks or evidence.outcomes[row] != LOST):
-                return int(numbers[row])
-    seen = {*evidence.wanted.tolist(), *evidence.track_ids.tolist()}
-    named = [number for number, known in run.tracks if known == track]
-    return next((number for number in named if number in seen), named[0] if named else None)
 
 
 def _candidates(
