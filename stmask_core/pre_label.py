@@ -101,6 +101,7 @@ def begin_run(document: Document, plan: RunPlan, model: Model, settings: RunSett
         "detection": asdict(settings.detection),
         "association": asdict(settings.association),
         "resize": settings.resize,
+        "input_size": list(model.config.input_size),
         "temporal_fusion": settings.temporal_fusion,
         **model.choices,
     }

@@ -17,11 +17,12 @@ import numpy as np
 
 from stmask_core.cli import print_json
 from stmask_core.engine.recording import FrameRecord, Objects, Recorder, Recording
-from stmask_core.engine.replay import ReplayTally, replay, with_constants
+from stmask_core.engine.replay import ReplayTally, replay
 from stmask_core.structures.detections import Detections, Floats
 from stmask_core.structures.letterbox import squashed
 from stmask_core.structures.masks import Mask
 from stmask_core.tracking.association import NEW, AssociationSettings
+from stmask_core.tracking.constants import with_constants
 from stmask_core.tracking.tracker import Tracker
 
 LAYOUT = squashed((720, 1280), (640, 360))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,12 @@ from stmask_core.errors import CheckpointError, FormatError, MissingDependency
 if TYPE_CHECKING:
     from stmask_core.engine.clip import FrameResult
     from stmask_core.engine.recording import Recording
+    from stmask_core.engine.replay import ReplayedFrame
     from stmask_core.engine.session import Model, Precision
-    from stmask_core.project import Project
+    from stmask_core.tracking.association import AssociationSettings
 
 SPARE = 1 << 30  # bytes of the disk that a recording leaves free
+LARGEST_INPUT = 8192  # pixels on a side; a project is a file from outside
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,11 @@ def run_of_video(document: Document, video: VideoId) -> RecordedRun:
     return RecordedRun(latest, runs.get(RunId(origin), latest) if isinstance(origin, int) else latest)
 
 
-def open_recording(project: Project, run: ModelRun) -> Recording:
-    """The recording of a run. FormatError when there is none, or one of another run, or half of one."""
+def open_recording(project: Path, run: ModelRun) -> Recording:
+    """The recording of a project's run. FormatError when there is none, or of another run, or half of one."""
     from stmask_core.engine.recording import AGAIN, Recording
 
-    recording = Recording(recording_path(project.path, run.video))
+    recording = Recording(recording_path(project, run.video))
     if recording.about != {**recording.about, **about(run)}:
         raise FormatError(f"{recording.path.name} is of another run.", AGAIN)
     if recording.frames != range(run.first, run.last + 1):
@@ -65,7 +68,12 @@ def recording_path(project: Path, video: VideoId) -> Path:
 
 def about(run: ModelRun) -> dict[str, Any]:
     """What makes detections what they are; a recording that says the same is of this run."""
-    names = ("network", "precision", "categories", "detection", "resize", "temporal_fusion")
+    from stmask_core.model.config import VARIANTS
+
+    names = (
+        "network", "precision", "categories", "detection", "resize", "input_size", "temporal_fusion",
+        *VARIANTS,
+    )  # fmt: skip
     settings = {name: run.settings.get(name) for name in names}
     return {"checksum": run.checksum, "first": run.first, "last": run.last, "settings": settings}
 
@@ -75,6 +83,7 @@ def model_of_run(run: ModelRun, weights: str | None, device: str) -> Model:
     try:
         from stmask_core.engine.demo_weights import weights_path
         from stmask_core.engine.session import load_model
+        from stmask_core.model.config import VARIANTS
         from stmask_core.pre_label import file_checksum
     except ImportError as error:
         raise MissingDependency(
@@ -85,22 +94,69 @@ def model_of_run(run: ModelRun, weights: str | None, device: str) -> Model:
     if run.checksum and file_checksum(path) != run.checksum:
         raise CheckpointError(f"{path} are not the weights of the run.", "Say --weights.")
     precision: Precision = "bf16" if run.settings.get("precision") == "bf16" else "fp32"
-    return load_model(path, run.settings["categories"], device, precision)
+    choices = {name: str(run.settings[name]) for name in VARIANTS if name in run.settings}
+    model = load_model(path, run.settings["categories"], device, precision, choices)
+    size = _input_size(run)
+    if size is not None:
+        model.network.config = replace(model.config, input_size=size)
+    return model
 
 
-def make_recording(project: Project, run: ModelRun, model: Model, *, features: bool) -> Iterator[FrameResult]:
+def _input_size(run: ModelRun) -> tuple[int, int] | None:
+    """(width, height) that the run's frames were resized to; None for the weights' own."""
+    noted = run.settings.get("input_size")
+    if noted is None:
+        return None
+    if (
+        not isinstance(noted, list | tuple)
+        or len(noted) != 2
+        or not all(type(n) is int and 0 < n <= LARGEST_INPUT for n in noted)
+    ):
+        raise FormatError("The run's input size cannot be read.", "Run the model again.")
+    return noted[0], noted[1]
+
+
+def replayed(
+    recording: Recording,
+    run: ModelRun,
+    settings: AssociationSettings,
+    model: Callable[[], Model] | None = None,
+    *,
+    evidence: bool = False,
+) -> Iterator[ReplayedFrame]:
+    """``replay`` of a run's recording; FormatError for a category that the run does not name."""
+    from stmask_core.engine.recording import AGAIN
+    from stmask_core.engine.replay import replay
+
+    known = len(run.settings["categories"])
+    for frame in replay(recording, settings, model=model, evidence=evidence):
+        if frame.result.instances.category_ids.max(initial=1) > known:
+            raise FormatError("The recording has a category that its run does not name.", AGAIN)
+        yield frame
+
+
+def make_recording(
+    project: Path, video: Path, run: ModelRun, model: Model, *, features: bool
+) -> Iterator[FrameResult]:
     """Run the model over the run's frames again and write the recording; yields each frame's result.
 
-    An earlier recording is replaced. FormatError when the disk is too small.
+    project: its file. video: where the run's video is. An earlier recording is replaced. FormatError when the
+    disk is too small, or the folder cannot be written.
     """
     from stmask_core.engine.clip import track_clip
     from stmask_core.engine.recording import Recorder
     from stmask_core.video.source import open_video
 
-    path = recording_path(project.path, run.video)
-    path.unlink(missing_ok=True)
+    path = recording_path(project, run.video)
     settings = _settings_of(run, features=features)
-    with open_video(project.find_video(run.video)) as source, Recorder(path, about(run)) as recorder:
+    try:
+        path.unlink(missing_ok=True)
+        recorder = Recorder(path, about(run))
+    except (OSError, sqlite3.Error) as error:
+        raise FormatError(
+            f"{path.name} cannot be written ({error}).", "Look at the rights of the project's folder."
+        ) from error
+    with recorder, open_video(video) as source:
         frames = source.frames(run.first, run.last + 1)
         for result in track_clip(model, frames, settings, first=run.first):
             assert result.record is not None, "the settings ask for it"
@@ -130,8 +186,8 @@ def frames_unlike_the_run(document: Document, run: ModelRun, recording: Recordin
 def _settings_of(run: ModelRun, *, features: bool) -> Any:
     """The run's settings, as it noted them."""
     from stmask_core.engine.clip import RunSettings
-    from stmask_core.engine.replay import constants_of_run
     from stmask_core.model.postprocess import DetectionSettings
+    from stmask_core.tracking.constants import constants_of_run
 
     noted = run.settings
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,13 +19,16 @@ from stmask_core.cli.recordings import (
     make_recording,
     model_of_run,
     open_recording,
+    replayed,
     run_of_video,
 )
 from stmask_core.errors import FormatError
 
 if TYPE_CHECKING:
+    from stmask_core.document.commands.predictions import PredictedFrame
     from stmask_core.document.document import Document
     from stmask_core.document.records import ModelRun, VideoId
+    from stmask_core.engine.clip import FrameResult
     from stmask_core.engine.replay import Lane, ReplayedFrame, ReplayTally
     from stmask_core.engine.session import Model
     from stmask_core.project import Project
@@ -73,13 +76,13 @@ def command(
     Constants: new_score (the dummy score), similarity, mask_weight, box_weight, new_similarity, new_iou,
     wins (score or association), keep, min_area, min_score, decay, retire_after (frames, or none).
     """
-    from stmask_core.engine.replay import constants_of_run
     from stmask_core.project import Project
+    from stmask_core.tracking.constants import constants_of_run
 
     with Project.open(path, read_only=not applies) as project:
         video = _video(project, name)
         runs = run_of_video(project.document, video)
-        network = _Once(lambda: model_of_run(runs.source, weights, device))
+        network = Once(lambda: model_of_run(runs.source, weights, device))
         before = constants_of_run(runs.latest.settings.get("association", {}))
         after = _changed(before, start_from, constants)
         if records:
@@ -107,10 +110,10 @@ def command(
 
 
 def _record(project: Project, run: ModelRun, model: Model, *, features: bool) -> None:
-    made = make_recording(project, run, model, features=features)
+    made = make_recording(project.path, project.find_video(run.video), run, model, features=features)
     for _ in with_progress(made, label="record", unit="frame", total=run.last - run.first + 1):
         pass
-    unlike = frames_unlike_the_run(project.document, run, open_recording(project, run))
+    unlike = frames_unlike_the_run(project.document, run, open_recording(project.path, run))
     if unlike:
         click.echo(
             f"note: in {unlike} frames the recording decides otherwise than the run did (another device?).",
@@ -118,7 +121,7 @@ def _record(project: Project, run: ModelRun, model: Model, *, features: bool) ->
         )
 
 
-class _Once:
+class Once:
     """A network that is loaded when it is first needed."""
 
     def __init__(self, load: Callable[[], Model]) -> None:
@@ -135,19 +138,13 @@ class _Comparison:
     """Replays of one recording."""
 
     def __init__(self, project: Project, runs: RecordedRun, model: Callable[[], Model] | None) -> None:
-        self.recording = open_recording(project, runs.source)
-        self._categories = len(runs.source.settings["categories"])
+        self.recording = open_recording(project.path, runs.source)
+        self._run = runs.source
         self._model = model
 
     def frames(self, label: str, settings: AssociationSettings, *, evidence: bool) -> Iterator[ReplayedFrame]:
-        from stmask_core.engine.recording import AGAIN
-        from stmask_core.engine.replay import replay
-
-        frames = replay(self.recording, settings, model=self._model, evidence=evidence)
-        for frame in with_progress(frames, label=label, unit="frame", total=len(self.recording.frames)):
-            if frame.result.instances.category_ids.max(initial=1) > self._categories:
-                raise FormatError("The recording has a category that its run does not name.", AGAIN)
-            yield frame
+        frames = replayed(self.recording, self._run, settings, self._model, evidence=evidence)
+        yield from with_progress(frames, label=label, unit="frame", total=len(self.recording.frames))
 
     def tally(self, label: str, settings: AssociationSettings) -> ReplayTally:
         from stmask_core.engine.replay import ReplayTally
@@ -173,29 +170,68 @@ def apply_replay(
 
     frames: with evidence. Returns the run's record.
     """
-    from stmask_core.document.commands.predictions import add_predictions, finish_run, start_run
-    from stmask_core.engine.results import ClipTally
-    from stmask_core.pre_label import predicted_frame, project_categories
+    writer, rest = ReplayWriter(document, runs, settings), iter(frames)
+    while chunk := [writer.predicted(frame.result) for frame in itertools.islice(rest, CHUNK)]:
+        writer.write(chunk)
+    return writer.finish()
 
-    source = runs.source
-    categories = project_categories(document, source.settings["categories"])
-    run = start_run(
-        document,
-        source.video,
-        first=source.first,
-        last=source.last,
-        weights=source.weights,
-        checksum=source.checksum,
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        settings={**source.settings, "association": asdict(settings), "replay_of": int(source.id)},
-    )
-    tally, rest = ClipTally(), iter(frames)
-    while chunk := [frame.result for frame in itertools.islice(rest, CHUNK)]:
-        add_predictions(document, run.id, [predicted_frame(result, categories) for result in chunk])
-        for result in chunk:
-            tally.add(result)
-    finish_run(document, run.id, categories={n: categories[track.category] for n, track in tally})
-    return document.runs[run.id]
+
+class ReplayWriter:
+    """Writes a replay as a new model run, chunk by chunk; the chunks are one undo step.
+
+    masks, kept: written so far, and left out because of what a person made.
+    """
+
+    def __init__(self, document: Document, runs: RecordedRun, settings: AssociationSettings) -> None:
+        from stmask_core.document.commands.predictions import start_run
+        from stmask_core.engine.results import ClipTally
+        from stmask_core.pre_label import project_categories
+
+        source = runs.source
+        self._document, self._tally = document, ClipTally()
+        self._categories = project_categories(document, source.settings["categories"])
+        self.run = start_run(
+            document,
+            source.video,
+            first=source.first,
+            last=source.last,
+            weights=source.weights,
+            checksum=source.checksum,
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            settings={**source.settings, "association": asdict(settings), "replay_of": int(source.id)},
+        ).id
+        self.masks = self.kept = 0
+
+    def predicted(self, result: FrameResult) -> PredictedFrame:
+        """A frame as ``write`` takes it; may be called on another thread."""
+        from stmask_core.pre_label import predicted_frame
+
+        self._tally.add(result)
+        return predicted_frame(result, self._categories)
+
+    def write(self, frames: Sequence[PredictedFrame]) -> None:
+        """Write a chunk in one transaction."""
+        from stmask_core.document.commands.predictions import add_predictions
+
+        counts = add_predictions(self._document, self.run, frames)
+        self.masks += counts.added
+        self.kept += counts.withheld
+
+    def finish(self) -> ModelRun:
+        """Tidy up behind the last chunk; the run's record."""
+        from stmask_core.document.commands.predictions import finish_run
+
+        final = {number: self._categories[track.category] for number, track in self._tally}
+        finish_run(self._document, self.run, categories=final)
+        return self._document.runs[self.run]
+
+    def take_back(self) -> None:
+        """Undo what was written, unless somebody has edited since: then it is an undo step of its own."""
+        from stmask_core.document.commands.predictions import group_of
+
+        step = self._document.history.undo_step()
+        if step and step[0].group == group_of(self.run):
+            self._document.undo()
 
 
 def _video(project: Project, name: str | None) -> VideoId:
@@ -210,8 +246,8 @@ def _video(project: Project, name: str | None) -> VideoId:
 
 
 def _changed(before: AssociationSettings, start_from: str, constants: tuple[str, ...]) -> AssociationSettings:
-    from stmask_core.engine.replay import with_constants
     from stmask_core.tracking.association import PAPER, AssociationSettings
+    from stmask_core.tracking.constants import with_constants
 
     base = {"run": before, "released": AssociationSettings(), "paper": PAPER}[start_from]
     values = {}

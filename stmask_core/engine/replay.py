@@ -8,11 +8,9 @@ constants every track is looked up, and the replay is the run.
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -34,6 +32,7 @@ SAME_PLACE_IOU = 0.5
 MOST_TRACKS = 2000  # alive at once; each costs the pixels of a prototype in every frame
 Origin = tuple[int, int]
 """(frame, row) of the detection that a track last took over."""
+_Seen = tuple[int, int, bool, Origin]  # a shown mask: frame, category, detected, origin
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +42,11 @@ class ReplayedFrame:
     born: tracks that began. lost: detections that lost their track to a better one. switched: ids of shown
     objects whose place another identity held in the frame before, and not they themselves (mask IoU of at
     least 0.5; there is no truth in this). computed: tracks carried by temporal fusion just now. estimated:
-    tracks that were left where they were.
+    tracks that were left where they were. origins: of each shown object.
     """
 
     result: FrameResult
+    origins: tuple[Origin, ...]
     born: int
     lost: int
     switched: tuple[int, ...]
@@ -99,6 +99,7 @@ class _Replay:
             known = frame_evidence(record.found, step, shown, record.layout, new_score, masks, track_masks)
         return ReplayedFrame(
             result=FrameResult(frame, shown, known),
+            origins=tuple(self._origins[number] for number in shown.track_ids.tolist()),
             born=len(step.born),
             lost=0 if step.decision is None else int((step.decision.outcomes == LOST).sum()),
             switched=self._switched(step, shown),
@@ -115,7 +116,7 @@ class _Replay:
         if len(tracks) > MOST_TRACKS:
             raise InferenceError(
                 f"These constants keep {len(tracks)} tracks alive at frame {frame}, too many to go on.",
-                "Forget old ones too: --set retire_after=10.",
+                "Forget tracks sooner, for example with retire_after=10.",
             )
         at = {self._origin_in_run(int(number)): row for row, number in enumerate(record.track_ids)}
         rows = np.array([at.get(self._origins[int(number)], -1) for number in tracks.ids], np.int64)
@@ -236,7 +237,7 @@ class ReplayTally:
     switches: int = 0
     computed: int = 0
     estimated: int = 0
-    _lanes: dict[int, list[tuple[int, int, bool]]] = field(default_factory=lambda: defaultdict(list))
+    _lanes: dict[int, list[_Seen]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, frame: ReplayedFrame) -> None:
         """Count a frame."""
@@ -250,8 +251,9 @@ class ReplayTally:
         self.switches += len(frame.switched)
         self.computed += frame.computed
         self.estimated += frame.estimated
-        for number, category, age in zip(shown.track_ids, shown.category_ids, shown.ages, strict=True):
-            self._lanes[int(number)].append((frame.result.frame, int(category), age == 0))
+        columns = (shown.track_ids, shown.category_ids, shown.ages, frame.origins)
+        for number, category, age, origin in zip(*columns, strict=True):
+            self._lanes[int(number)].append((frame.result.frame, int(category), bool(age == 0), origin))
 
     @property
     def is_exact(self) -> bool:
@@ -267,70 +269,30 @@ class ReplayTally:
         """Every track that was shown, oldest first; its category is the most frequent one."""
         return [_lane(number, self._lanes[number]) for number in sorted(self._lanes)]
 
+    def continued(self, before: ReplayTally) -> dict[int, int]:
+        """Track -> the track of ``before`` it shares the most masks with, the older of equals.
+
+        Tracks that share no mask with any are left out.
+        """
+        owner = {(at, origin): n for n, seen in before._lanes.items() for at, _, _, origin in seen}
+        found = {}
+        for number, seen in self._lanes.items():
+            votes = Counter(owner[at, origin] for at, _, _, origin in seen if (at, origin) in owner)
+            if votes:
+                found[number] = min(votes, key=lambda n: (-votes[n], n))
+        return found
+
     def counts(self) -> dict[str, int]:
         """The numbers by name."""
         names = ("frames", "masks", "births", "switches", "lost", "computed", "estimated")
         return {"tracks": self.tracks, **{name: int(getattr(self, name)) for name in names}}
 
 
-def with_constants(settings: AssociationSettings, values: Mapping[str, str]) -> AssociationSettings:
-    """Settings with some constants changed, given as text. ValueError for an unknown name or value.
-
-    ``new_score`` stands for the whole dummy score; it sets ``new_similarity`` so that the sum is right.
-    retire_after: a number, or "none".
-    """
-    total = values.get("new_score")
-    changed = replace(
-        settings, **{name: _constant(name, text) for name, text in values.items() if name != "new_score"}
-    )
-    if total is None:
-        return changed
-    weights = changed.mask_weight + changed.box_weight
-    return replace(changed, new_similarity=_number(total, "new_score") - weights * changed.new_iou)
-
-
-def constants_of_run(values: Mapping[str, Any]) -> AssociationSettings:
-    """The constants noted in a run's record. FormatError when they are none."""
-    try:
-        return with_constants(AssociationSettings(), {name: str(value) for name, value in values.items()})
-    except (ValueError, AttributeError) as error:
-        raise FormatError(f"The run's constants cannot be read: {error}", "Run the model again.") from error
-
-
-def _constant(name: str, text: str) -> Any:
-    default = {f.name: f.default for f in fields(AssociationSettings)}
-    if name not in default:
-        raise ValueError(f"there is no constant {name}; there are new_score, {', '.join(default)}")
-    choices = {"similarity": ("half_cosine", "cosine"), "wins": ("score", "association")}.get(name)
-    if choices is not None:
-        if text not in choices:
-            raise ValueError(f"{name} is {' or '.join(choices)}, not {text}")
-        return text
-    if name == "retire_after" and text.lower() == "none":
-        return None
-    value = _number(text, name)
-    if isinstance(default[name], float):
-        return value
-    if value != int(value) or value < 0:
-        raise ValueError(f"{name} is a whole number, not {text}")
-    return int(value)
-
-
-def _number(text: str, name: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise ValueError(f"{name} is a number, not {text}")
-    return value
-
-
-def _lane(number: int, seen: list[tuple[int, int, bool]]) -> Lane:
-    categories = [category for _, category, _ in seen]
+def _lane(number: int, seen: list[_Seen]) -> Lane:
+    categories = [category for _, category, _, _ in seen]
     best = min(set(categories), key=lambda category: (-categories.count(category), category))
-    shown = spans_of_frames([frame for frame, _, _ in seen])
-    detected = spans_of_frames([frame for frame, _, is_detected in seen if is_detected])
+    shown = spans_of_frames([frame for frame, _, _, _ in seen])
+    detected = spans_of_frames([frame for frame, _, is_detected, _ in seen if is_detected])
     return Lane(number, best, tuple(shown), tuple(detected))
 
 

@@ -16,16 +16,20 @@ from stmask_core.cli import main
 from stmask_core.document.commands import masks, tracks
 from stmask_core.engine.clip import ClipTracker, RunSettings, track_clip
 from stmask_core.engine.recording import Recorder, Recording
-from stmask_core.engine.replay import ReplayTally, constants_of_run, replay, with_constants
-from stmask_core.engine.session import Model, model_of
+from stmask_core.engine.replay import ReplayTally, replay
+from stmask_core.engine.session import Model, load_model, model_of
 from stmask_core.errors import FormatError, InferenceError
+from stmask_core.model.config import VARIANTS
 from stmask_core.model.inference import optimise_for_inference
 from stmask_core.model.postprocess import DetectionSettings
+from stmask_core.pre_label import RunPlan, file_checksum, pre_label
 from stmask_core.project import Project
 from stmask_core.structures.evidence import FrameEvidence
 from stmask_core.structures.letterbox import FrameLayout
 from stmask_core.structures.masks import Mask
 from stmask_core.tracking.association import PAPER, AssociationSettings
+from stmask_core.tracking.constants import constants_of_run, with_constants
+from stmask_core.video.source import open_video
 from tests.core.numbered_clips import write_clip
 from tests.core.tiny_model import CATEGORIES, tiny_network, write_tiny_weights
 from tests.golden.vectors import END_TO_END, golden_network, load, network_input, text
@@ -214,6 +218,24 @@ def test_lanes_are_what_is_shown(with_features):
         assert [f for start, stop in lane.detected for f in range(start, stop)] == detected
 
 
+def test_tracks_are_told_which_they_were(with_features, model):
+    recording, _ = with_features
+    as_run = tallied(replay(recording, RELEASED))
+    ids = [lane.track for lane in as_run.lanes()]
+    assert as_run.continued(as_run) == {number: number for number in ids}
+    alone = tallied(replay(recording, constants("new_score=99"), model=lambda: model))
+    came_from = alone.continued(as_run)
+    assert len(came_from) > len(set(came_from.values()))  # tracks in pieces
+    of_run = {lane.track: lane for lane in as_run.lanes()}
+    for lane in alone.lanes():
+        was = of_run.get(came_from.get(lane.track, -1))
+        assert was is None or {*frames_of(lane.shown)} & {*frames_of(was.shown)}
+
+
+def frames_of(spans):
+    return [frame for start, stop in spans for frame in range(start, stop)]
+
+
 QUICK = {"STMask_plus_resnet50_ada-real", "STMask_base-small", "STMask_plus_resnet50_ada-small-fastnms"}
 GOLDEN = [name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in END_TO_END]
 
@@ -377,6 +399,57 @@ def test_recorded_again_it_is_the_run(project, capsys):
     assert found["recording"]["features"]
     assert found["constants"]["before"]["new_score"] == pytest.approx(1.4)
     assert found["applied"] is None
+
+
+@pytest.mark.parametrize("variant", ["carried_boxes", "centerness_order"])
+def test_a_run_off_the_released_code_is_recorded_as_it_ran(tmp_path, capsys, variant):
+    write_tiny_weights(tmp_path / "tiny.safetensors")
+    clip = write_clip(tmp_path / "clip.mp4", 10, size=(160, 96))
+    words = ["run", str(clip), "--weights", str(tmp_path / "tiny.safetensors"), "--precision", "fp32"]
+    choice = f"{variant}={VARIANTS[variant][1]}"
+    assert main([*words, "--out", str(tmp_path / "out"), "--batch", "1", "--variant", choice]) == 0
+    capsys.readouterr()
+    project = tmp_path / "out" / "clip.stm"
+    status, _, errors = verb(capsys, project, "--record", "--json")
+    assert (status, errors) == (0, "")
+    shown = masks_of(project)
+    status, _, _ = verb(capsys, project, "--apply")
+    assert status == 0
+    assert masks_of(project) == shown
+
+
+def masks_of(project):
+    with Project.open(project, read_only=True) as opened:
+        return masks_by_frame(opened.document)
+
+
+def test_a_run_at_another_input_size_is_recorded_at_that_size(tmp_path, capsys):
+    weights = tmp_path / "tiny.safetensors"
+    write_tiny_weights(weights)
+    clip = write_clip(tmp_path / "clip.mp4", 6, size=(160, 96))
+    network = load_model(weights, device="cpu", precision="fp32")
+    network.network.config = replace(network.config, input_size=(224, 128))
+    path = tmp_path / "clip.stm"
+    with Project.create(path, video=clip) as project, open_video(clip) as source:
+        plan = RunPlan(next(iter(project.document.videos)), 0, 5, str(weights), file_checksum(weights))
+        for _ in pre_label(project.document, source, network, RunSettings(), plan):
+            pass
+        (run,) = project.document.runs.values()
+        assert run.settings["input_size"] == [224, 128]
+    status, _, errors = verb(capsys, path, "--record", "--json")
+    assert (status, errors) == (0, "")
+    _, record = next(iter(Recording(tmp_path / "clip.1.recording").records()))
+    assert record.layout.resized == (128, 224)
+
+
+@pytest.mark.parametrize("size", ["wide", [0, 96], [160], [1e9, 96]])
+def test_an_input_size_that_is_none_is_refused(project, capsys, size):
+    with Project.open(project) as opened, opened.document.edit("spoil"):
+        (run,) = opened.document.runs.values()
+        opened.document.put(replace(run, settings={**run.settings, "input_size": size}))
+    status, _, errors = verb(capsys, project, "--record")
+    assert status == 1
+    assert "input size" in errors
 
 
 def test_applying_is_one_undo_step_and_spares_what_people_made(project, capsys):
