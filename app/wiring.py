@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from functools import partial
+from pathlib import Path
 
 from PySide6.QtCore import QPoint, QPointF, QSettings, Qt
 from PySide6.QtGui import QColor
@@ -136,6 +137,7 @@ def _connect_tools(w: Window) -> None:
 def _connect_canvas(w: Window) -> None:
     canvas, timeline, tracks = w.main.canvas, w.main.timeline, w.panels.tracks
     canvas.files_dropped.connect(w.open_flow.open_dropped)
+    w.open_flow.import_wanted.connect(lambda path: w.exchange_flow.ask_import(Path(path)))
     w.main.start_page.files_dropped.connect(w.open_flow.open_dropped)
     w.main.start_page.action_requested.connect(lambda name: w.actions.by_id[name].trigger())
     w.main.start_page.recent_requested.connect(lambda path: w.open_flow.open_dropped([path]))

@@ -214,7 +214,7 @@ def _inspect(path: Path) -> tuple[int, str]:
         except sqlite3.OperationalError:
             connection = connect(path, "rw")  # a journal left by a crash has to be played back first
         try:
-            version = version_of(connection)
+            version = version_of(connection, path.name)
             answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         finally:
             connection.close()
@@ -226,21 +226,20 @@ def _open_read_only(path: Path, reason: str) -> ProjectFile:
     with translated(path):
         connection = connect_to_read(path)
         try:
-            version = version_of(connection)
+            version = version_of(connection, path.name)
         except BaseException:
             connection.close()
             leave_nothing_behind(path)
             raise
     if version < VERSION:
-        connection = _migrated_copy(connection)
+        connection = _migrated_copy(connection, version)
     return ProjectFile(ProjectStore(connection, path, reason), None)
 
 
-def _migrated_copy(old: sqlite3.Connection) -> sqlite3.Connection:
+def _migrated_copy(old: sqlite3.Connection, version: int) -> sqlite3.Connection:
     """An older file in memory at our version, when the file itself may not be changed."""
     copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     old.backup(copy)
-    version = version_of(copy)
     old.close()
     migrate(copy, version)
     return copy

@@ -31,6 +31,7 @@ VERSION = "1"
 _UNREADABLE = (
     RuntimeError, EOFError, ValueError, TypeError, LookupError, AttributeError,
     AssertionError, ArithmeticError, MemoryError, struct.error,
+    SafetensorError,  # it hands files of that suffix on
 )  # fmt: skip
 """What ``torch.load`` was seen to raise on damaged or hostile files."""
 

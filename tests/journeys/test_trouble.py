@@ -23,6 +23,7 @@ from tests.core.tiny_model import write_tiny_weights
 # Draws, runs the model, and is killed by the system while results arrive.
 CRASH = """
 import os, signal, sys
+import numpy as np
 from PySide6.QtCore import QSettings
 from app import run
 from app.flows.run_request import RunRequest
@@ -33,8 +34,8 @@ window = run.start([video], QSettings(settings, QSettings.Format.IniFormat))
 
 def work(frame):
     window.feed.shown.disconnect(work)
-    image = window.main.canvas.frame_image
-    drawn = Mask.from_box(10, 20, 60, 90, *image.shape[:2])
+    height, width, _ = window.main.canvas.frame_image.shape
+    drawn = Mask.from_crop(np.ones((70, 50), bool), y0=20, x0=10, height=height, width=width)
     window.edit_flow.apply_region(drawn, "add", "Brush")
     window.run_flow.progress.connect(lambda *_: os.kill(os.getpid(), signal.SIGKILL))
     window.run_flow.start(RunRequest(weights, 0, 71, precision="fp32", batch=1))

@@ -56,7 +56,7 @@ def open_for_rescue(path: Path) -> ProjectStore:
     with translated(path):
         connection = connect_to_read(path)
         try:
-            if version_of(connection) != VERSION:
+            if version_of(connection, path.name) != VERSION:
                 raise ProjectFileError("Only projects of the present version can be rescued.")
         except BaseException:
             connection.close()

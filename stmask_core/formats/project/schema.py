@@ -49,20 +49,20 @@ def create_schema(connection: sqlite3.Connection, version: int = VERSION) -> Non
         connection.execute(statement)
 
 
-def version_of(connection: sqlite3.Connection) -> int:
-    """The file's version; ProjectFileError when it is no project, too new, or not built as ours are."""
+def version_of(connection: sqlite3.Connection, name: str) -> int:
+    """The version of the file ``name``; ProjectFileError if no project, too new, or not built as ours are."""
     application_id = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if application_id != APPLICATION_ID:
-        raise ProjectFileError("This is not an STMask project.", "Choose a file that ends in .stm.")
+        raise ProjectFileError(f"{name} is not an STMask project.", "Choose a file that ends in .stm.")
     if version > VERSION:
         raise ProjectFileError(
-            f"This project was written by a newer STMask Annotator (format {version}, known: {VERSION}).",
+            f"{name} was written by a newer STMask Annotator (format {version}, known: {VERSION}).",
             "Update STMask Annotator to open it.",
         )
     if version not in SCHEMAS or _objects_of(connection) != _expected_objects(version):
         raise ProjectFileError(
-            "The tables inside this project are not the ones STMask Annotator makes.",
+            f"The tables inside {name} are not the ones STMask Annotator makes.",
             "The file was altered by another program or is damaged; open a backup.",
         )
     return int(version)
