@@ -22,6 +22,7 @@ from PySide6.QtGui import (
     QPen,
     QResizeEvent,
     QTabletEvent,
+    QTransform,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QWidget
@@ -65,6 +66,8 @@ class CanvasView(QWidget):
 
     tool_wheel = Signal(int)  # Shift+wheel, +1 or -1: brush size
     files_dropped = Signal(list)
+    pointer_moved = Signal(float, float)  # to an image point, with no button held
+    pointer_left = Signal()
     context_menu_requested = Signal(QPointF, object)  # global position, track under the pointer
 
     def __init__(self, view_state: ViewState) -> None:
@@ -227,9 +230,7 @@ class CanvasView(QWidget):
             for item in items:
                 path = transform.map(self._contours.path(item.mask))
                 self._paint_outline(painter, item, path)
-        for outlines in self.outlines.values():
-            for outline in outlines:
-                self._paint_layer(painter, outline, transform.map(self._contours.path(outline.mask)))
+        self._paint_layers(painter, transform)
         if layers.labels and layers.masks:
             for item in items:
                 self._paint_label(painter, item)
@@ -243,16 +244,44 @@ class CanvasView(QWidget):
         style = Qt.PenStyle.DashLine if item.source == "propagated" else Qt.PenStyle.SolidLine
         painter.strokePath(path, QPen(QColor(*item.colour), width, style))
 
+    def _paint_layers(self, painter: QPainter, transform: QTransform) -> None:
+        """Every layer's outlines, then their texts, none over another."""
+        drawn = [
+            (outline, transform.map(self._contours.path(outline.mask)))
+            for outlines in self.outlines.values()
+            for outline in outlines
+        ]
+        for outline, path in drawn:
+            self._paint_layer(painter, outline, path)
+        taken: list[QRectF] = []
+        for outline, path in drawn:
+            if outline.text and path.boundingRect().intersects(QRectF(self.rect())):
+                taken.append(self._paint_text(painter, outline, path.boundingRect(), taken))
+
     def _paint_layer(self, painter: QPainter, outline: Outline, path: QPainterPath) -> None:
         colour = QColor(*outline.colour)
         if outline.filled:
             painter.fillPath(path, QBrush(colour, Qt.BrushStyle.BDiagPattern))
-        painter.strokePath(path, QPen(QColor(0, 0, 0, 160), 4))  # seen on every ground
-        style = Qt.PenStyle.DashLine if outline.dashed else Qt.PenStyle.SolidLine
-        painter.strokePath(path, QPen(colour, 2, style))
-        if outline.text and not path.isEmpty():
-            painter.setPen(colour)
-            painter.drawText(path.boundingRect().bottomLeft() + QPointF(0, 14), outline.text)
+        if outline.bordered:
+            painter.strokePath(path, QPen(QColor(0, 0, 0, 160), 4))  # seen on every ground
+            style = Qt.PenStyle.DashLine if outline.dashed else Qt.PenStyle.SolidLine
+            painter.strokePath(path, QPen(colour, 2, style))
+
+    def _paint_text(
+        self, painter: QPainter, outline: Outline, about: QRectF, taken: Sequence[QRectF]
+    ) -> QRectF:
+        """Say what an outline is on a plate below it; returns where, outside of what is taken."""
+        metrics = painter.fontMetrics()
+        plate = QRectF(0, 0, metrics.horizontalAdvance(outline.text) + 8, metrics.height() + 2)
+        plate.moveTopLeft(about.bottomLeft() + QPointF(0, 4))
+        plate.moveLeft(min(max(2.0, plate.left()), max(2.0, self.width() - plate.width() - 2)))
+        plate.moveTop(min(max(2.0, plate.top()), max(2.0, self.height() - plate.height() - 2)))
+        while any(plate.intersects(other) for other in taken):
+            plate.translate(0, plate.height())
+        painter.fillRect(plate, QColor(0, 0, 0, 170))
+        painter.setPen(QColor(*outline.colour))
+        painter.drawText(plate, Qt.AlignmentFlag.AlignCenter, outline.text)
+        return plate
 
     def _paint_trail(
         self, painter: QPainter, colour: tuple[int, int, int], points: Sequence[tuple[float, float]]
@@ -315,6 +344,7 @@ class CanvasView(QWidget):
         gesture = self._gesture(event)
         if event.buttons() == Qt.MouseButton.NoButton:
             self.view_state.set_hover(self.track_at(gesture.x, gesture.y))
+            self.pointer_moved.emit(gesture.x, gesture.y)
         if self.tool is not None:
             self.tool.move(gesture)
             self.update()
@@ -377,11 +407,13 @@ class CanvasView(QWidget):
     def leaveEvent(self, event: QEvent) -> None:
         """Nothing is under the pointer any more."""
         self.view_state.set_hover(None)
+        self.pointer_left.emit()
         super().leaveEvent(event)
 
     def contextMenuEvent(self, event) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
         """Ask for the menu of what is under the pointer."""
         x, y = self.coordinates.to_image(QPointF(event.pos()))
+        self.pointer_moved.emit(x, y)
         self.context_menu_requested.emit(QPointF(event.globalPos()), self.track_at(x, y))
 
     def resizeEvent(self, event: QResizeEvent) -> None:

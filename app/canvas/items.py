@@ -29,13 +29,15 @@ class CanvasItem:
 class Outline:
     """A mask drawn over the masks of the document: the truth, the detected or the carried one.
 
-    dashed: drawn with dashes. filled: hatched inside. text: said at its lower edge.
+    dashed: drawn with dashes. filled: hatched inside. bordered: with a line around. text: said at its lower
+    edge.
     """
 
     mask: Mask
     colour: tuple[int, int, int]
     dashed: bool = False
     filled: bool = False
+    bordered: bool = True
     text: str = ""
 
 

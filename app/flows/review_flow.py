@@ -71,7 +71,7 @@ class ReviewFlow(QObject):
         found = next((entry for entry in left if entry.kind == "lost" and entry.row == row), None)
         if found is None:
             raise DocumentError("The detection is not there any more.")
-        self.view_state.select((restore_leftover(document, frame, found),))
+        self.view_state.select((restore_leftover(document, found),))
 
     @property
     def _document(self) -> Document:

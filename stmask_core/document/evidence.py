@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -48,6 +49,7 @@ class Leftover:
 
     kind: Literal["lost", "unused", "hidden"]
     run: RunId
+    frame: int
     row: int
     mask: Mask
     score: float
@@ -75,7 +77,7 @@ def evidence_of(document: Document, run: ModelRun, frame: int) -> FrameEvidence 
     data = document.evidence(run.id, frame)
     if data is None:
         return None
-    evidence = evidence_from_bytes(data)
+    evidence = _read(data)
     video = document.videos[run.video]
     for mask in (*evidence.masks, *evidence.track_masks):
         if (mask.height, mask.width) != (video.height, video.width):
@@ -159,14 +161,21 @@ def leftovers_at(document: Document, run: ModelRun, frame: int) -> tuple[Leftove
             continue
         score, category = float(evidence.scores[row]), int(evidence.categories[row])
         kind: Literal["lost", "unused"] = "lost" if lost else "unused"
-        found.append(Leftover(kind, run.id, row, evidence.masks[row], score, category, track_of.get(number)))
+        found.append(
+            Leftover(kind, run.id, frame, row, evidence.masks[row], score, category, track_of.get(number))
+        )
     renewed = set(evidence.wanted[evidence.outcomes != LOST].tolist())
     for row, number in enumerate(evidence.track_ids.tolist()):
         if number in evidence.hidden and number not in renewed and is_absent(number):
             score, category = float(evidence.track_scores[row]), int(evidence.track_categories[row])
             mask = evidence.track_masks[row]
-            found.append(Leftover("hidden", run.id, row, mask, score, category, track_of.get(number)))
+            found.append(Leftover("hidden", run.id, frame, row, mask, score, category, track_of.get(number)))
     return tuple(leftover for leftover in found if not leftover.mask.is_empty)
+
+
+@lru_cache(maxsize=4)  # a frame's evidence is asked for once per track
+def _read(data: bytes) -> FrameEvidence:
+    return evidence_from_bytes(data)
 
 
 def _won(evidence: FrameEvidence, row: int) -> bool:

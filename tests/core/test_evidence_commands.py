@@ -283,12 +283,12 @@ def test_what_became_no_mask(world):
 def test_restored_in_one_step(world):
     left = {entry.kind: entry for entry in leftovers_at(world.document, world.run, 9)}
     before = snapshot(world.document)
-    new = restore_leftover(world.document, 9, left["lost"])
+    new = restore_leftover(world.document, left["lost"])
     assert new not in (world.dog, world.cat)
     assert (world.mask(9, new), world.document.annotation(new, 9).source) == (block(2, 30), "manual")
     world.document.undo()
     assert snapshot(world.document) == before
-    assert restore_leftover(world.document, 9, left["hidden"]) == world.dog
+    assert restore_leftover(world.document, left["hidden"]) == world.dog
     assert world.mask(9) == seen(9)[1]
     tracks.set_locked(world.document, [world.dog], True)
-    assert restore_leftover(world.document, 9, left["hidden"]) not in (world.dog, world.cat)
+    assert restore_leftover(world.document, left["hidden"]) not in (world.dog, world.cat)

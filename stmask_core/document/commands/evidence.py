@@ -106,7 +106,7 @@ def choose_evidence(document: Document, track: TrackId, scope: Scope, choice: Ch
     return counts
 
 
-def restore_leftover(document: Document, frame: int, leftover: Leftover) -> TrackId:
+def restore_leftover(document: Document, leftover: Leftover) -> TrackId:
     """Make a mask of what became none: one undo step. Returns its track.
 
     A detection that lost becomes a new track, as drawn by a person. Anything else goes to its own track
@@ -117,8 +117,8 @@ def restore_leftover(document: Document, frame: int, leftover: Leftover) -> Trac
         if track is None or track not in document.tracks or document.tracks[track].locked:
             run = document.runs[leftover.run]
             category = _category(document, run, leftover.category)
-            track = create_track(document, run.video, category, frame=frame).id
-        set_mask(document, track, frame, leftover.mask, name="Restore mask")
+            track = create_track(document, run.video, category, frame=leftover.frame).id
+        set_mask(document, track, leftover.frame, leftover.mask, name="Restore mask")
     return track
 
 
