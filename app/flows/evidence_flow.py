@@ -5,6 +5,9 @@ Shown belongs to the frame on the canvas; a choice goes to the frame of the play
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from PySide6.QtCore import QObject, Signal
 
 from app.canvas.canvas_view import CanvasView
@@ -14,10 +17,13 @@ from app.view_feed import ViewFeed
 from app.view_state import ViewState
 from stmask_core.document.changes import Diff
 from stmask_core.document.commands.evidence import (
+    Choice,
+    ChoiceCounts,
     choose_evidence,
     next_choice,
     restore_leftover,
 )
+from stmask_core.document.document import Document
 from stmask_core.document.evidence import (
     KeptMasks,
     Leftover,
@@ -25,9 +31,11 @@ from stmask_core.document.evidence import (
     leftovers_at,
     newest_run_over,
 )
+from stmask_core.document.queries import tracks_at
+from stmask_core.document.records import TrackId, VideoId
 from stmask_core.document.scope import Scope
 from stmask_core.errors import DocumentError, FormatError
-from stmask_core.structures.masks import iou
+from stmask_core.structures.masks import Mask, intersection, iou, subtract, union
 
 LAYER, LEFTOVERS = "evidence", "leftovers"
 # Blue, orange and purple: apart for any colour vision, and from a picture.
