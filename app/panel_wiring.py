@@ -9,8 +9,7 @@ from PySide6.QtWidgets import QMessageBox, QPushButton, QWidget
 
 from app.canvas.id_legend import IdLegend, LegendEntry, entries_near
 from app.dialogs.tour import Find, Tour, first_steps
-from app.flows.inspect_flow import Look
-from app.panels.event_rows import rows_of_errors, rows_of_events
+from app.failure_wiring import connect_failures
 from app.panels.inspector_facts import facts_of
 from app.panels.why_facts import why_at
 from app.window import Window
@@ -91,7 +90,7 @@ def connect_panels(w: Window) -> None:
     """Connect everything on the right, the strip above the timeline, and the legend on the canvas."""
     _connect_inspector(w)
     _connect_notes_and_problems(w)
-    _connect_failures(w)
+    connect_failures(w, partial(_go_to, w))
     _connect_run(w)
     _connect_legend(w)
     PanelFeed(w).show()
@@ -132,38 +131,6 @@ def _connect_notes_and_problems(w: Window) -> None:
         w.navigation.issues = problems.frames()
 
     w.exchange_flow.findings_ready.connect(on_findings)
-
-
-def _connect_failures(w: Window) -> None:
-    panel, flow = w.panels.failures, w.inspect_flow
-
-    def name_of(track: int) -> tuple[str, Colour | None]:
-        record = w.bridge.document.tracks.get(TrackId(track))
-        if record is None:  # deleted while the look was under way
-            return w.main.tr("Track {0}").format(track), None
-        return w.bridge.label_of(record), w.bridge.colour_of(record)
-
-    def on_look(look: Look) -> None:
-        inspection = look.inspection
-        errors = None
-        if inspection.truth is not None:
-            found = inspection.truth.comparison.events
-            errors = rows_of_errors(found, inspection.clip.length, name_of, w.main.tr("true track {0}"))
-        panel.show_rows(rows_of_events(inspection.events, name_of), errors)
-        w.feed.show_diagnostics(inspection.table)
-        for warning in look.warnings:
-            w.main.say(warning)
-
-    panel.go_to.connect(partial(_go_to, w))
-    panel.look_wanted.connect(lambda: flow.look())
-    panel.save_wanted.connect(flow.ask_save)
-    flow.progress.connect(panel.show_progress)
-    flow.looked.connect(on_look)
-    flow.looked.connect(lambda _: w.main.show_panel("failures"))
-    flow.stopped.connect(panel.show_summary)
-    flow.said.connect(w.main.say)
-    w.view_state.video_changed.connect(lambda _: panel.clear())
-    w.bridge.document_changed.connect(lambda _: panel.mark_stale())
 
 
 def _connect_run(w: Window) -> None:

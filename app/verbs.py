@@ -109,6 +109,7 @@ def _view_verbs(w: Window) -> Verbs:
     toggles = {action: partial(toggle, layer) for action, layer in LAYER_ACTIONS.items()}
     return {
         **toggles,
+        "show_evidence": lambda: w.evidence_flow.set_shown(w.actions.by_id["show_evidence"].isChecked()),
         "fit_frame": canvas.fit_frame,
         "fit_object": canvas.fit_object,
         "zoom_in": lambda: canvas.zoom(1.25),
@@ -203,6 +204,8 @@ def _mask_verbs(w: Window) -> Verbs:
         "drop_specks": edit.drop_specks,
         "subtract_others": edit.subtract_others,
         "interpolate": edit.interpolate,
+        "next_evidence": w.evidence_flow.choose_next,
+        "restore_evidence": w.evidence_flow.restore_under_pointer,
         "pin": edit.accept,
         "reject": edit.reject,
         "lock_mask": edit.toggle_lock,
@@ -237,10 +240,19 @@ def _failure_verbs(w: Window) -> Verbs:
         if not w.panels.failures.step(forward):
             w.main.say(w.main.tr("No failure in that direction. Look for failures first."))
 
+    def show_truth() -> None:
+        if not w.truth_layer.is_known:
+            w.main.say(w.main.tr("There is no truth yet. Compare with the truth first."))
+        w.truth_layer.set_on(not w.truth_layer.is_shown)
+
     return {
         "inspect": partial(look, False),
         "inspect_pictures": partial(look, True),
         "compare_truth": w.inspect_flow.ask_truth,
+        "forget_truth": w.inspect_flow.forget_truth,
+        "show_truth": show_truth,
+        "save_events": lambda: w.inspect_flow.ask_save(w.panels.failures.model.rows),
+        "save_report": w.inspect_flow.ask_report,
         "next_event": partial(step, True),
         "previous_event": partial(step, False),
     }

@@ -7,6 +7,7 @@ The frame and its masks reach the canvas together; until a wished frame is decod
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QImage, QPixmap
 
@@ -50,6 +51,7 @@ class ViewFeed(QObject):
         self.shown_frame = -1
         self._last_frame = 0
         self._diagnostics: DiagnosticTable | None = None
+        self._errors: NDArray[np.float64] | None = None
         self._lanes_timer = self._timer(LANES_MS, self.show_lanes)
         self._strips_timer = self._timer(STRIPS_MS, self.show_strips)
         self._cached_timer = self._timer(200, self._show_cached)
@@ -104,13 +106,18 @@ class ViewFeed(QObject):
         if few or self.view_state.selection:
             strips[self.tr("score")] = self.bridge.score_strip(video, count, self.view_state.selection)
         strips[self.tr("count")] = self.bridge.count_strip(video, count)
+        if self._errors is not None:
+            strips[self.tr("false and missed")] = self._errors
         if self._diagnostics is not None and self.view_state.track is not None:
             strips |= diagnostic_strips(self._diagnostics, self.view_state.track, count)
         self.timeline.show_strips(strips)
 
-    def show_diagnostics(self, table: DiagnosticTable) -> None:
-        """Show strips of this table, of the video on the canvas, until another video comes."""
-        self._diagnostics = table
+    def show_diagnostics(self, table: DiagnosticTable, errors: NDArray[np.float64] | None = None) -> None:
+        """Show strips of this table, of the video on the canvas, until another video comes.
+
+        errors: (frames,) how many there are against the truth, where it is known.
+        """
+        self._diagnostics, self._errors = table, errors
         self.show_strips()
 
     def _video(self) -> VideoId | None:
@@ -127,7 +134,7 @@ class ViewFeed(QObject):
     def _on_video(self, video: object | None) -> None:
         self.shown_frame = -1
         self._last_frame = 0
-        self._diagnostics = None
+        self._diagnostics = self._errors = None
         self.canvas.show_message("" if video is None else self.tr("Reading the video…"))
         self.timeline.show_video(self.view_state.frame_count)
         self.show_lanes()

@@ -10,6 +10,7 @@ from app.actions import Actions
 from app.document_bridge import DocumentBridge
 from app.errors import UncaughtErrors
 from app.flows.edit_flow import EditFlow
+from app.flows.evidence_flow import EvidenceFlow
 from app.flows.exchange_flow import ExchangeFlow
 from app.flows.identity_flow import IdentityFlow
 from app.flows.inspect_flow import InspectFlow
@@ -17,6 +18,8 @@ from app.flows.navigation import Navigation
 from app.flows.open_flow import OpenFlow
 from app.flows.review_flow import ReviewFlow
 from app.flows.run_flow import RunFlow
+from app.flows.thumbnail_flow import ThumbnailFlow
+from app.flows.truth_layer import TruthLayer
 from app.jobs.lane import JobLane
 from app.main_window import MainWindow
 from app.panels.events_panel import EventsPanel
@@ -61,6 +64,7 @@ class Window:
     feed: ViewFeed
     actions: Actions
     edit_flow: EditFlow
+    evidence_flow: EvidenceFlow
     identity_flow: IdentityFlow
     navigation: Navigation
     open_flow: OpenFlow
@@ -68,6 +72,8 @@ class Window:
     review_flow: ReviewFlow
     run_flow: RunFlow
     inspect_flow: InspectFlow
+    thumbnail_flow: ThumbnailFlow
+    truth_layer: TruthLayer
     file_lane: JobLane
     model_lane: JobLane
     uncaught: UncaughtErrors

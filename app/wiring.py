@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, QPointF, QSettings, Qt
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QAction, QColor
 from PySide6.QtWidgets import QApplication
 
 from app import theme
@@ -16,6 +16,7 @@ from app.canvas.canvas_view import CanvasView
 from app.document_bridge import DocumentBridge
 from app.errors import UncaughtErrors
 from app.flows.edit_flow import EditFlow
+from app.flows.evidence_flow import EvidenceFlow
 from app.flows.exchange_flow import ExchangeFlow
 from app.flows.identity_flow import IdentityFlow
 from app.flows.inspect_flow import InspectFlow
@@ -23,6 +24,8 @@ from app.flows.navigation import Navigation
 from app.flows.open_flow import OpenFlow
 from app.flows.review_flow import ReviewFlow
 from app.flows.run_flow import RunFlow
+from app.flows.thumbnail_flow import ThumbnailFlow
+from app.flows.truth_layer import TruthLayer
 from app.icons import apply_icons
 from app.jobs.lane import JobLane
 from app.main_window import MainWindow
@@ -87,6 +90,7 @@ def build_window(application: QApplication, store: QSettings | None = None) -> W
         feed=feed,
         actions=actions,
         edit_flow=EditFlow(view_state, bridge, canvas, feed, file_lane),
+        evidence_flow=EvidenceFlow(view_state, bridge, canvas, feed),
         identity_flow=IdentityFlow(view_state, bridge, main),
         navigation=Navigation(view_state, bridge),
         open_flow=open_flow,
@@ -94,6 +98,8 @@ def build_window(application: QApplication, store: QSettings | None = None) -> W
         review_flow=ReviewFlow(view_state, bridge, main),
         run_flow=RunFlow(view_state, bridge, model_lane, settings, main),
         inspect_flow=InspectFlow(view_state, bridge, file_lane, main),
+        thumbnail_flow=ThumbnailFlow(view_state, bridge, loader, file_lane),
+        truth_layer=TruthLayer(bridge, feed, canvas),
         file_lane=file_lane,
         model_lane=model_lane,
         uncaught=UncaughtErrors(),
@@ -112,8 +118,15 @@ def _connect(w: Window) -> None:
     _connect_document(w)
     _connect_settings(w)
     connect_panels(w)
-    for source in (w.edit_flow.said, w.identity_flow.said, w.navigation.nothing_found, w.open_flow.busy):
+    for source in (
+        w.edit_flow.said,
+        w.identity_flow.said,
+        w.evidence_flow.said,
+        w.navigation.nothing_found,
+        w.open_flow.busy,
+    ):
         source.connect(w.main.say)
+    w.evidence_flow.shown_changed.connect(w.actions.by_id["show_evidence"].setChecked)
     w.edit_flow.failed.connect(w.uncaught.happened)
     w.edit_flow.merge_wanted.connect(w.identity_flow.ask_merge)
     w.identity_flow.category_used.connect(partial(setattr, w.edit_flow, "category"))
@@ -142,14 +155,23 @@ def _connect_canvas(w: Window) -> None:
     w.main.start_page.action_requested.connect(lambda name: w.actions.by_id[name].trigger())
     w.main.start_page.recent_requested.connect(lambda path: w.open_flow.open_dropped([path]))
 
-    def menu(at: QPoint | QPointF, track: object, frame: int = -1) -> None:
+    def menu(at: QPoint | QPointF, track: object, frame: int = -1, *, on_canvas: bool = False) -> None:
+        left_out = w.evidence_flow.entries() if on_canvas else []
         if isinstance(track, int) and track not in w.view_state.selection:
             w.view_state.select((track,))
         if frame >= 0:
             w.view_state.go_to(frame)
-        w.main.context_menu().popup(at if isinstance(at, QPoint) else at.toPoint())
+        shown = w.main.context_menu()
+        first = shown.actions()[0]
+        for text, leftover in left_out:
+            entry = QAction(text, shown)
+            entry.triggered.connect(lambda _=False, chosen=leftover: w.evidence_flow.restore(chosen))
+            shown.insertAction(first, entry)
+        if left_out:
+            shown.insertSeparator(first)
+        shown.popup(at if isinstance(at, QPoint) else at.toPoint())
 
-    canvas.context_menu_requested.connect(menu)
+    canvas.context_menu_requested.connect(partial(menu, on_canvas=True))
     timeline.context_menu_requested.connect(menu)
     tracks.context_menu_requested.connect(menu)
     timeline.track_clicked.connect(partial(_on_lane, w))

@@ -10,8 +10,20 @@ from dataclasses import dataclass
 from stmask_core.document.records import Colour
 from stmask_core.review.comparison import TruthEvent
 from stmask_core.review.events import ReviewEvent, events_csv
+from stmask_core.structures.masks import Mask
 
 NameOf = Callable[[int], tuple[str, Colour | None]]  # track -> how the window calls and colours it
+MaskOf = Callable[[int, int], Mask | None]  # track, frame -> where it is
+TRUE_COLOUR: Colour = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class ObjectView:
+    """What the small picture of a line shows: a frame, around a mask where there is one."""
+
+    frame: int
+    mask: Mask | None
+    colour: Colour
 
 
 @dataclass(frozen=True)
@@ -29,34 +41,63 @@ class EventRow:
     severity: float
     cause: str
     event: ReviewEvent | TruthEvent
+    view: ObjectView
 
 
-def rows_of_events(events: Sequence[ReviewEvent], name_of: NameOf) -> list[EventRow]:
+def rows_of_events(events: Sequence[ReviewEvent], name_of: NameOf, mask_of: MaskOf) -> list[EventRow]:
     """The queue as it comes: worst first."""
     rows = []
-    for event in events:
-        name, colour = ("", None) if event.track is None else name_of(event.track)
-        rows.append(
-            EventRow(event.frame, event.track, name, colour, event.kind, event.severity, event.cause, event)
-        )
+    for e in events:
+        name, colour = ("", None) if e.track is None else name_of(e.track)
+        mask = None if e.track is None else mask_of(e.track, e.frame)
+        view = ObjectView(e.frame, mask, colour or TRUE_COLOUR)
+        rows.append(EventRow(e.frame, e.track, name, colour, e.kind, e.severity, e.cause, e, view))
     return rows
 
 
 def rows_of_errors(
-    errors: Sequence[TruthEvent], frame_count: int, name_of: NameOf, true_track: str
+    errors: Sequence[TruthEvent],
+    frame_count: int,
+    name_of: NameOf,
+    mask_of: MaskOf,
+    true_mask_of: MaskOf,
+    true_track: str,
 ) -> list[EventRow]:
-    """Errors as they come: the longest first. true_track: text for a missed object, with ``{0}``."""
+    """Errors as they come: the longest first. true_track: text for a missed object, with ``{0}``.
+
+    true_mask_of: the same of true tracks.
+    """
     rows = []
-    for error in errors:
-        if error.track is not None:
-            name, colour = name_of(error.track)
+    for e in errors:
+        if e.track is not None:
+            (name, colour), mask = name_of(e.track), mask_of(e.track, e.frame)
         else:
-            name, colour = true_track.format(error.truth), None
-        severity = min(1.0, error.frames / max(1, frame_count))
-        rows.append(
-            EventRow(error.frame, error.track, name, colour, error.kind, severity, error.cause, error)
-        )
+            assert e.truth is not None, "an error is of a track or of a true one"
+            (name, colour), mask = (true_track.format(e.truth), None), true_mask_of(e.truth, e.frame)
+        view = ObjectView(e.frame, mask, colour or TRUE_COLOUR)
+        severity = min(1.0, e.frames / max(1, frame_count))
+        rows.append(EventRow(e.frame, e.track, name, colour, e.kind, severity, e.cause, e, view))
     return rows
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which lines are shown. kind, name: None for all. least: severity. words: all of them must occur."""
+
+    kind: str | None = None
+    name: str | None = None
+    least: float = 0.0
+    words: str = ""
+
+    def passes(self, row: EventRow, shown_text: str) -> bool:
+        """Whether a line is shown. shown_text: what stands in it."""
+        text = shown_text.casefold()
+        return (
+            self.kind in (None, row.kind)
+            and self.name in (None, row.name)
+            and row.severity >= self.least - 1e-9  # what reads 0.30 passes 0.30
+            and all(word in text for word in self.words.casefold().split())
+        )
 
 
 def rows_csv(rows: Sequence[EventRow]) -> str:

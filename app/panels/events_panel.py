@@ -2,125 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPixmap
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QListView,
     QPushButton,
+    QSizePolicy,
+    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from app.panels.event_rows import EventRow
-from stmask_core.document.records import Colour
+from app.panels.event_model import EventRows, Index
+from app.panels.event_rows import EventRow, Filter
+from app.panels.truth_rows import TruthFacts
+from app.panels.truth_view import TruthView
 
-BAR_PX = 8
-STEPS = 20  # heights of the severity bar
-TROUGH, MILD, BAD = QColor(128, 128, 128, 60), QColor("#d29922"), QColor("#e5534b")
-BAD_FROM = 0.7
-Index = QModelIndex | QPersistentModelIndex
-
-
-class EventRows(QAbstractListModel):
-    """Rows of two lines, a severity bar and the track's colour before them."""
-
-    def __init__(self, view: QWidget) -> None:
-        super().__init__(view)
-        self._view = view
-        self._rows: list[EventRow] = []
-        self._bars: dict[tuple[int, Colour | None], QPixmap] = {}
-
-    @property
-    def rows(self) -> list[EventRow]:
-        """What is shown, in order."""
-        return self._rows
-
-    def show(self, rows: list[EventRow]) -> None:
-        """Show these rows."""
-        self.beginResetModel()
-        self._rows = rows
-        self.endResetModel()
-
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
-        """Number of rows."""
-        return 0 if parent.isValid() else len(self._rows)
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """Texts and the picture of a row."""
-        row = self._rows[index.row()]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return f"{self._place(row)}\n{row.cause}"
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return self.tr("{0}\nSeverity {1}: {2}").format(
-                self._place(row), f"{row.severity:.2f}", row.cause
-            )
-        if role == Qt.ItemDataRole.AccessibleTextRole:
-            return self.tr("{0}, severity {1}: {2}").format(
-                self._place(row), f"{row.severity:.2f}", row.cause
-            )
-        if role == Qt.ItemDataRole.DecorationRole:
-            return self._bar(row)
-        return None
-
-    def kind_text(self, kind: str) -> str:
-        """A kind of event in words."""
-        return {
-            "birth": self.tr("Track begins"),
-            "death": self.tr("Track ends"),
-            "re-match": self.tr("Taken up again"),
-            "low margin": self.tr("Identity uncertain"),
-            "disagreement": self.tr("Detected and carried differ"),
-            "jump": self.tr("Jump"),
-            "flicker": self.tr("Category flickers"),
-            "contested": self.tr("Contested"),
-            "cut": self.tr("Cut in the video"),
-            "risk": self.tr("Risky mask"),
-            "identity switch": self.tr("Identity switch"),
-            "fragmentation": self.tr("Track interrupted"),
-            "missed": self.tr("Missed object"),
-            "false": self.tr("False mask"),
-        }.get(kind, kind)
-
-    def _place(self, row: EventRow) -> str:
-        parts = (self.tr("Frame {0}").format(row.frame), row.name, self.kind_text(row.kind))
-        return " · ".join(part for part in parts if part)
-
-    def _bar(self, row: EventRow) -> QPixmap:
-        level = round(row.severity * STEPS)
-        bar = self._bars.get((level, row.colour))
-        if bar is None:
-            height, ratio = 2 * self._view.fontMetrics().height(), self._view.devicePixelRatioF()
-            bar = self._bars[level, row.colour] = _draw_bar(level / STEPS, row.colour, height, ratio)
-        return bar
-
-
-def _draw_bar(severity: float, colour: Colour | None, height: int, ratio: float) -> QPixmap:
-    """A trough filled from below, and beside it a stripe in the track's colour."""
-    bar = QPixmap(QSize(2 * BAR_PX, height) * ratio)
-    bar.setDevicePixelRatio(ratio)
-    bar.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(bar)
-    filled = severity * height
-    painter.fillRect(QRectF(0, 0, BAR_PX, height), TROUGH)
-    painter.fillRect(QRectF(0, height - filled, BAR_PX, filled), BAD if severity >= BAD_FROM else MILD)
-    if colour is not None:
-        painter.fillRect(QRectF(BAR_PX + 3, 0, BAR_PX / 2, height), QColor(*colour))
-    painter.end()
-    return bar
+ERRORS, SUSPICIONS, SCORES = "errors", "suspicions", "scores"
 
 
 class EventsPanel(QWidget):
-    """The queue: a click, Enter or the keys for next and previous go there."""
+    """The queue: a click, Enter or the keys for next and previous go there. With a truth, its numbers too."""
 
     go_to = Signal(int, object)  # frame, track id or None
     look_wanted = Signal()
     save_wanted = Signal(object)  # list[EventRow]: what is shown
+    report_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -135,15 +49,10 @@ class EventsPanel(QWidget):
         self.look_button.setToolTip(self.tr("Ask the model's evidence and every mask of the video"))
         self.queue = QComboBox()
         self.queue.setAccessibleName(self.tr("Which list"))
-        self.queue.addItem(self.tr("Against the truth"), "errors")
-        self.queue.addItem(self.tr("Suspicious places"), "suspicions")
-        self.kind = QComboBox()
-        self.kind.setAccessibleName(self.tr("Kind of event"))
-        self.least = QDoubleSpinBox()
-        self.least.setAccessibleName(self.tr("Least severity"))
-        self.least.setPrefix(self.tr("severity ≥ "))
-        self.least.setRange(0, 1)
-        self.least.setSingleStep(0.1)
+        self.queue.addItem(self.tr("Errors against the truth"), ERRORS)
+        self.queue.addItem(self.tr("Suspicious places"), SUSPICIONS)
+        self.queue.addItem(self.tr("Scores and verdicts"), SCORES)
+        self._make_filters()
         self.list = QListView()
         self.list.setAccessibleName(self.tr("Failures, worst first"))
         self.list.setUniformItemSizes(True)
@@ -152,24 +61,39 @@ class EventsPanel(QWidget):
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.model = EventRows(self.list)
         self.list.setModel(self.model)
-        self.list.setIconSize(QSize(2 * BAR_PX, 2 * self.list.fontMetrics().height()))
+        self.list.setIconSize(self.model.icon_size)
         self.cause = QLabel()  # of the chosen event, whole
         self.cause.setWordWrap(True)
         self.cause.setAccessibleName(self.tr("Why"))
         self.save_button = QPushButton(self.tr("Save as CSV…"))
-        self.setFocusProxy(self.list)
+        self.save_button.setToolTip(self.tr("Save the events that are listed as a table"))
+        self.report_button = QPushButton(self.tr("Save report…"))
+        self.report_button.setToolTip(self.tr("Save all that was found as one page, with pictures"))
+        self.truth = TruthView()
+        self.pages = QStackedWidget()
         self._lay_out()
+        self.setFocusProxy(self.pages)
         self._connect()
         self.clear()
 
     def clear(self) -> None:
         """Nothing has been looked for yet."""
         self._suspicions, self._errors, self._stale = None, None, False
+        self.words.clear()
+        self.least.setValue(0)
+        self.model.forget_pictures()
+        self.truth.show_facts(None)
         self._offer()
 
-    def show_rows(self, suspicions: Sequence[EventRow], errors: Sequence[EventRow] | None = None) -> None:
-        """Show the queue; errors, where a truth is known, come to the front."""
+    def show_rows(
+        self,
+        suspicions: Sequence[EventRow],
+        errors: Sequence[EventRow] | None = None,
+        truth: TruthFacts | None = None,
+    ) -> None:
+        """Show the queue; errors, where a truth is known, come to the front, and its numbers are at hand."""
         self._suspicions, self._errors, self._stale = suspicions, errors, False
+        self.truth.show_facts(truth)
         self._offer()
 
     def show_progress(self, done: int, count: int) -> None:
@@ -189,7 +113,7 @@ class EventsPanel(QWidget):
         return self.model.rows[index.row()] if index.isValid() else None
 
     def step(self, forward: bool) -> bool:
-        """Go to the next or previous event of the queue, the first one to begin with; False at its end."""
+        """Go to the next or previous event that is listed, the first one to begin with; False at its end."""
         index = self.list.currentIndex()
         place = index.row() + (1 if forward else -1) if index.isValid() else 0
         if not 0 <= place < len(self.model.rows):
@@ -198,69 +122,122 @@ class EventsPanel(QWidget):
         self._go(self.model.index(place))
         return True
 
+    def _make_filters(self) -> None:
+        self.kind, self.track = QComboBox(), QComboBox()
+        self.kind.setAccessibleName(self.tr("Kind of event"))
+        self.track.setAccessibleName(self.tr("Track of the event"))
+        for box in (self.kind, self.track):
+            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            box.setMinimumWidth(80)
+        self.words = QLineEdit()
+        self.words.setAccessibleName(self.tr("Words in the event"))
+        self.words.setPlaceholderText(self.tr("Words, such as: covered"))
+        self.words.setClearButtonEnabled(True)
+        self.least = QDoubleSpinBox()
+        self.least.setAccessibleName(self.tr("Least severity"))
+        self.least.setPrefix(self.tr("severity ≥ "))
+        self.least.setRange(0, 1)
+        self.least.setSingleStep(0.1)
+
     def _lay_out(self) -> None:
         top = QHBoxLayout()
         top.addWidget(self.summary, 1)
         top.addWidget(self.look_button)
-        filters = QHBoxLayout()
-        filters.addWidget(self.kind, 1)
-        filters.addWidget(self.least)
+        filters = QGridLayout()
+        filters.addWidget(self.kind, 0, 0)
+        filters.addWidget(self.track, 0, 1)
+        filters.addWidget(self.words, 1, 0)
+        filters.addWidget(self.least, 1, 1)
+        filters.setColumnStretch(0, 1)
+        filters.setColumnStretch(1, 1)
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(filters)
+        column.addWidget(self.list, 1)
+        column.addWidget(self.cause)
+        page.setFocusProxy(self.list)
+        self.pages.addWidget(page)
+        self.pages.addWidget(self.truth)
+        below = QHBoxLayout()
+        below.addWidget(self.save_button, 1)
+        below.addWidget(self.report_button, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.addLayout(top)
         layout.addWidget(self.queue)
-        layout.addLayout(filters)
-        layout.addWidget(self.list, 1)
-        layout.addWidget(self.cause)
-        layout.addWidget(self.save_button)
+        layout.addWidget(self.pages, 1)
+        layout.addLayout(below)
 
     def _connect(self) -> None:
         self.look_button.clicked.connect(lambda _=False: self.look_wanted.emit())
         self.save_button.clicked.connect(lambda _=False: self.save_wanted.emit(list(self.model.rows)))
-        self.queue.currentIndexChanged.connect(self._offer_kinds)
-        self.kind.currentIndexChanged.connect(self._fill)
+        self.report_button.clicked.connect(lambda _=False: self.report_wanted.emit())
+        self.queue.currentIndexChanged.connect(self._turn)
+        for box in (self.kind, self.track):
+            box.currentIndexChanged.connect(self._fill)
+        self.words.textChanged.connect(self._fill)
         self.least.valueChanged.connect(self._fill)
         self.list.selectionModel().currentChanged.connect(self._show_cause)
         self.list.clicked.connect(self._go)
         self.list.activated.connect(self._go)
+        self.truth.go_to.connect(self.go_to)
 
     @property
     def _rows(self) -> Sequence[EventRow]:
-        """The list in front, unfiltered."""
-        in_front = self._errors if self.queue.currentData() == "errors" else None
+        """The list in front, unfiltered; behind the numbers that of the errors."""
+        in_front = None if self.queue.currentData() == SUSPICIONS else self._errors
         return (self._suspicions or ()) if in_front is None else in_front
 
     def _offer(self) -> None:
-        """A choice of lists only where there are two."""
+        """A choice of lists only where there are two; what was in front stays there."""
+        before = self.queue.currentData() if self.queue.isVisibleTo(self) else ERRORS
+        wanted = SUSPICIONS if self._errors is None else before
         self.queue.setVisible(self._errors is not None)
         self.queue.blockSignals(True)
-        self.queue.setCurrentIndex(self.queue.findData("suspicions" if self._errors is None else "errors"))
+        self.queue.setCurrentIndex(self.queue.findData(wanted))
         self.queue.blockSignals(False)
-        self._offer_kinds()
+        self._turn()
 
-    def _offer_kinds(self) -> None:
-        """The kinds that occur, with how often; the chosen one stays chosen."""
-        chosen = self.kind.currentData()
-        counts: dict[str, int] = {}
-        for row in self._rows:
-            counts[row.kind] = counts.get(row.kind, 0) + 1
-        self.kind.blockSignals(True)
-        self.kind.clear()
-        self.kind.addItem(self.tr("All kinds ({0})").format(len(self._rows)), None)
-        for kind, count in counts.items():
-            self.kind.addItem(f"{self.model.kind_text(kind)} ({count})", kind)
-        self.kind.setCurrentIndex(max(0, self.kind.findData(chosen) if chosen else 0))
-        self.kind.blockSignals(False)
+    def _turn(self) -> None:
+        """Bring the chosen list or the numbers to the front."""
+        self.pages.setCurrentIndex(1 if self.queue.currentData() == SCORES else 0)
+        for box, words, everything in (
+            (self.kind, self._kinds(), self.tr("All kinds ({0})")),
+            (self.track, self._tracks(), self.tr("All tracks ({0})")),
+        ):
+            chosen = box.currentData()
+            box.blockSignals(True)
+            box.clear()
+            box.addItem(everything.format(len(self._rows)), None)
+            for value, text in words.items():
+                box.addItem(text, value)
+            box.setCurrentIndex(max(0, box.findData(chosen) if chosen else 0))
+            box.blockSignals(False)
         self._fill()
 
+    def _kinds(self) -> dict[str, str]:
+        """Kinds that occur -> in words, with how often."""
+        counts = _counted(row.kind for row in self._rows)
+        return {kind: f"{self.model.kind_text(kind)} ({count})" for kind, count in counts.items()}
+
+    def _tracks(self) -> dict[str, str]:
+        """Names that occur, by track, true ones last -> with how often."""
+        ordered = sorted(self._rows, key=lambda row: (row.track is None, row.track or 0, row.name))
+        counts = _counted(row.name for row in ordered if row.name)
+        return {name: f"{name} ({count})" for name, count in counts.items()}
+
     def _fill(self) -> None:
-        chosen, kind = self.row, self.kind.currentData()
-        least = self.least.value() - 1e-9  # what reads 0.30 passes 0.30
-        rows = [row for row in self._rows if kind in (None, row.kind) and row.severity >= least]
+        chosen, text = self.row, self.model.text
+        asked = Filter(
+            self.kind.currentData(), self.track.currentData(), self.least.value(), self.words.text()
+        )
+        rows = [row for row in self._rows if asked.passes(row, text(row))]
         self.model.show(rows)
         if chosen in rows:
             self.list.setCurrentIndex(self.model.index(rows.index(chosen)))
         self.save_button.setEnabled(bool(rows))
+        self.report_button.setEnabled(self._suspicions is not None)
         self._show_cause()
         self.show_summary()
 
@@ -287,3 +264,11 @@ class EventsPanel(QWidget):
     def _go(self, index: Index) -> None:
         row = self.model.rows[index.row()]
         self.go_to.emit(row.frame, row.track)
+
+
+def _counted(values: Iterable[str]) -> dict[str, int]:
+    """Value -> how often it occurs, in the order in which they come."""
+    counts: dict[str, int] = {}
+    for value in values:
+        counts[value] = counts.get(value, 0) + 1
+    return counts

@@ -1,0 +1,158 @@
+"""Lines of the queue as the list shows them: a bar, a small picture, three lines of words."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QImage, QPainter, QPixmap
+from PySide6.QtWidgets import QWidget
+
+from app.panels.event_rows import EventRow, ObjectView
+
+BAR_PX = 8
+STRIPE_PX = 4  # in the track's colour
+APART_PX = 3
+LINES = 3
+KEPT = 200  # pictures
+TROUGH, MILD, BAD = QColor(128, 128, 128, 60), QColor("#d29922"), QColor("#e5534b")
+BAD_FROM = 0.7
+Index = QModelIndex | QPersistentModelIndex
+
+
+class EventRows(QAbstractListModel):
+    """Asks for the picture of a line when the line is painted, and paints it again when it is there."""
+
+    picture_wanted = Signal(object, object)  # ObjectView, (width, height) in pixels of the screen
+
+    def __init__(self, view: QWidget) -> None:
+        super().__init__(view)
+        self._view = view
+        self._rows: list[EventRow] = []
+        self._pictures: OrderedDict[ObjectView, QPixmap | None] = OrderedDict()  # None: there is none
+
+    @property
+    def rows(self) -> list[EventRow]:
+        """What is shown, in order."""
+        return self._rows
+
+    def show(self, rows: list[EventRow]) -> None:
+        """Show these rows."""
+        self.beginResetModel()
+        self._rows = rows
+        self.endResetModel()
+
+    def show_picture(self, view: ObjectView, picture: NDArray[np.uint8] | None) -> None:
+        """Show a picture, (H, W, 3) RGB, in every line that wants it; None: there is none to be had."""
+        if picture is None:
+            self._pictures[view] = None
+        else:
+            height, width, _ = picture.shape
+            pixmap = QPixmap.fromImage(
+                QImage(picture.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+            )
+            pixmap.setDevicePixelRatio(self._view.devicePixelRatioF())
+            self._pictures[view] = pixmap
+        while len(self._pictures) > KEPT:
+            self._pictures.popitem(last=False)
+        for place, row in enumerate(self._rows):
+            if row.view == view:
+                self.dataChanged.emit(self.index(place), self.index(place), [Qt.ItemDataRole.DecorationRole])
+
+    def forget_pictures(self) -> None:
+        """Another video has come."""
+        self._pictures.clear()
+
+    def has_picture(self, row: EventRow) -> bool:
+        """Whether the picture of a row is there."""
+        return self._pictures.get(row.view) is not None
+
+    @property
+    def icon_size(self) -> QSize:
+        """Of what stands before the words."""
+        return QSize(
+            BAR_PX + STRIPE_PX + 2 * APART_PX + self._picture_size.width(), self._picture_size.height()
+        )
+
+    @property
+    def _picture_size(self) -> QSize:
+        height = LINES * self._view.fontMetrics().height()
+        return QSize(height * 4 // 3, height)
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
+        """Number of rows."""
+        return 0 if parent.isValid() else len(self._rows)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        """Texts and the picture of a row."""
+        row = self._rows[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self.text(row)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self.tr("{0}\nSeverity {1}: {2}").format(
+                self._place(row), f"{row.severity:.2f}", row.cause
+            )
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return self.tr("{0}, severity {1}: {2}").format(
+                self._place(row), f"{row.severity:.2f}", row.cause
+            )
+        if role == Qt.ItemDataRole.DecorationRole:
+            return self._icon(row)
+        return None
+
+    def text(self, row: EventRow) -> str:
+        """The words of a row, three lines."""
+        where = " · ".join(part for part in (self.tr("Frame {0}").format(row.frame), row.name) if part)
+        return f"{where}\n{self.kind_text(row.kind)}\n{row.cause}"
+
+    def kind_text(self, kind: str) -> str:
+        """A kind of event in words."""
+        return {
+            "birth": self.tr("Track begins"),
+            "death": self.tr("Track ends"),
+            "re-match": self.tr("Taken up again"),
+            "low margin": self.tr("Identity uncertain"),
+            "disagreement": self.tr("Detected and carried differ"),
+            "jump": self.tr("Jump"),
+            "flicker": self.tr("Category flickers"),
+            "contested": self.tr("Contested"),
+            "cut": self.tr("Cut in the video"),
+            "risk": self.tr("Risky mask"),
+            "identity switch": self.tr("Identity switch"),
+            "fragmentation": self.tr("Track interrupted"),
+            "missed": self.tr("Missed object"),
+            "false": self.tr("False mask"),
+        }.get(kind, kind)
+
+    def _place(self, row: EventRow) -> str:
+        parts = (self.tr("Frame {0}").format(row.frame), row.name, self.kind_text(row.kind))
+        return " · ".join(part for part in parts if part)
+
+    def _icon(self, row: EventRow) -> QPixmap:
+        """A trough filled from below, a stripe in the track's colour, and the picture or its place."""
+        size, ratio = self._picture_size, self._view.devicePixelRatioF()
+        icon = QPixmap(self.icon_size * ratio)
+        icon.setDevicePixelRatio(ratio)
+        icon.fill(Qt.GlobalColor.transparent)
+        height = size.height()
+        painter = QPainter(icon)
+        filled = row.severity * height
+        painter.fillRect(QRectF(0, 0, BAR_PX, height), TROUGH)
+        bad = BAD if row.severity >= BAD_FROM else MILD
+        painter.fillRect(QRectF(0, height - filled, BAR_PX, filled), bad)
+        left = BAR_PX + APART_PX
+        if row.colour is not None:
+            painter.fillRect(QRectF(left, 0, STRIPE_PX, height), QColor(*row.colour))
+        left += STRIPE_PX + APART_PX
+        picture = self._pictures.get(row.view)
+        if picture is not None:
+            painter.drawPixmap(left, 0, picture)
+        else:
+            painter.fillRect(QRectF(left, 0, size.width(), height), TROUGH)
+        painter.end()
+        if row.view not in self._pictures:
+            pixels = size * ratio
+            self.picture_wanted.emit(row.view, (pixels.width(), pixels.height()))
+        return icon
