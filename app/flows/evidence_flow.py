@@ -163,7 +163,7 @@ class EvidenceFlow(QObject):
 
     def _tracks(self, video: VideoId, frame: int) -> list[TrackId]:
         """Whose masks are shown: the selected tracks, else all that are in the frame."""
-        chosen = [TrackId(track) for track in self.view_state.selection]
+        chosen = [TrackId(t) for t in self.view_state.selection if t in self._document.tracks]
         tracks = chosen or tracks_at(self._document, video, frame)
         return [track for track in tracks if not self._document.tracks[track].hidden or track in chosen]
 
