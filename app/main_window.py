@@ -7,12 +7,13 @@ from collections.abc import Callable
 from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import (
+    QAbstractButton,
+    QComboBox,
     QDockWidget,
     QLabel,
     QMainWindow,
     QMenu,
     QStackedWidget,
-    QTabWidget,
     QToolBar,
     QVBoxLayout,
     QWidget,
@@ -20,6 +21,8 @@ from PySide6.QtWidgets import (
 
 from app.actions import ACTIONS, Actions, tr
 from app.canvas.canvas_view import CanvasView
+from app.panels.panel_deck import PanelDeck
+from app.panels.press_keys import PressKeys
 from app.panels.run_strip import RunStrip
 from app.panels.start_page import StartPage
 from app.timeline.timeline_view import TimelineView
@@ -44,7 +47,15 @@ CONTEXT_MENU = (
     "interpolate", "pin", "reject", "occlusion", "outside", None,
     "add_note", "delete_mask", "delete_range", "delete_track",
 )  # fmt: skip
+GROUP_STARTS = {  # a line is drawn above these in their menus
+    "add_video", "snapshot", "quit", "copy_mask", "select_all", "settings", "show_masks", "more_opacity",
+    "theme_dark", "next_pane", "first_frame", "next_keyframe", "go_to_frame", "range_start", "loop",
+    "next_video", "lock_track", "merge_tracks", "extend_track", "delete_range", "brush_smaller", "grow_mask",
+    "interpolate", "delete_mask", "pause_run", "add_note", "inspect", "next_event", "validate", "tour",
+}  # fmt: skip
 LAYOUT_VERSION = 1
+CANVAS_SHARE = 0.57  # of the window's area
+RIGHT_LEAST_PX, RIGHT_MOST_PX, BELOW_MOST_PX = 270, 330, 300
 RAW_KEY = Qt.Key.Key_QuoteLeft
 
 
@@ -69,6 +80,7 @@ class MainWindow(QMainWindow):
         self.start_page = StartPage()
         self.ask_to_close: Callable[[], bool] = lambda: True
         self._layout_store = layout
+        self._arranged = False  # the docks have their sizes
         self._pages = QStackedWidget()
         self._pages.addWidget(self.start_page)
         self._pages.addWidget(canvas)
@@ -78,6 +90,7 @@ class MainWindow(QMainWindow):
         self._make_tool_bar()
         self._make_docks()
         self._make_status_bar()
+        self._share_keys()
         self.resize(1440, 900)
         self.show_video_page(False)
         self._restore_layout()
@@ -90,6 +103,9 @@ class MainWindow(QMainWindow):
             dock.setVisible(shown)
         self.tool_bar.setVisible(shown)
         (self.canvas if shown else self.start_page).setFocus()
+        if shown and not self._arranged:
+            self._arranged = True
+            self._share_room()
 
     def show_panel(self, name: str) -> None:
         """Bring one tab of the right dock to the front."""
@@ -98,17 +114,17 @@ class MainWindow(QMainWindow):
 
     def next_pane(self) -> None:
         """Move the keyboard focus: canvas, timeline, right dock, and round again."""
-        panes = [self.canvas, self.timeline, self.tabs.currentWidget() or self.tabs]
+        panes = [self.canvas, self.timeline, self.tabs.currentWidget()]
         here = self.focusWidget()
         at = next(
             (i for i, p in enumerate(panes) if here is not None and (p is here or p.isAncestorOf(here))), -1
         )
         target = panes[(at + 1) % len(panes)]
-        children = [w for w in target.findChildren(QWidget) if w.focusPolicy() & Qt.FocusPolicy.TabFocus]
-        if target.focusPolicy() != Qt.FocusPolicy.NoFocus or not children:
-            target.setFocus(Qt.FocusReason.TabFocusReason)
-        else:
-            children[0].setFocus(Qt.FocusReason.TabFocusReason)
+        reached = [w for w in target.findChildren(QWidget) if w.focusPolicy() & Qt.FocusPolicy.TabFocus]
+        inside = next((w for w in reached if w.isVisible() and w.isEnabled()), target)
+        (target if target is self.canvas else target.focusProxy() or inside).setFocus(
+            Qt.FocusReason.TabFocusReason
+        )
 
     def context_menu(self) -> QMenu:
         """What can be done with the selected object."""
@@ -138,7 +154,18 @@ class MainWindow(QMainWindow):
         if isinstance(geometry, QByteArray):
             self.restoreGeometry(geometry)
         if isinstance(state, QByteArray) and self.restoreState(state, LAYOUT_VERSION):
+            self._arranged = True
             self.show_video_page(False)
+
+    def _share_room(self) -> None:
+        """The canvas gets more than half of the window, the panels what is left; then borders are dragged."""
+        width, height = self.width(), self.height()
+        right = min(max(RIGHT_LEAST_PX, width // 5), RIGHT_MOST_PX)
+        canvas_width = width - right - self.tool_bar.sizeHint().width()
+        bars = self.menuBar().sizeHint().height() + self.statusBar().sizeHint().height()
+        below = round(height - bars - CANVAS_SHARE * width * height / canvas_width)
+        self.resizeDocks([self.right_dock], [right], Qt.Orientation.Horizontal)
+        self.resizeDocks([self.timeline_dock], [min(below, BELOW_MOST_PX)], Qt.Orientation.Vertical)
 
     def _make_menus(self) -> None:
         menus: dict[str, QMenu] = {}
@@ -147,6 +174,8 @@ class MainWindow(QMainWindow):
             if menu is None:
                 menu = menus[spec.menu] = self.menuBar().addMenu(tr(spec.menu))
                 menu.menuAction().setObjectName(spec.menu)
+            if spec.id in GROUP_STARTS:
+                menu.addSeparator()
             menu.addAction(self.table.by_id[spec.id])
             self.addAction(self.table.by_id[spec.id])
 
@@ -171,10 +200,7 @@ class MainWindow(QMainWindow):
         action.setToolTip(f"{action.text()} ({keys})" if keys else action.text())
 
     def _make_docks(self) -> None:
-        self.tabs = QTabWidget()
-        self.tabs.setDocumentMode(True)
-        for name, panel in self.panels.items():
-            self.tabs.addTab(panel, panel.windowTitle() or tr(name))
+        self.tabs = PanelDeck(list(self.panels.values()))
         self.right_dock = self._dock(
             "panels", self.tr("Panels"), self.tabs, Qt.DockWidgetArea.RightDockWidgetArea
         )
@@ -188,8 +214,6 @@ class MainWindow(QMainWindow):
             "timeline", self.tr("Timeline"), below, Qt.DockWidgetArea.BottomDockWidgetArea
         )
         self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.BottomDockWidgetArea)
-        self.resizeDocks([self.right_dock], [330], Qt.Orientation.Horizontal)
-        self.resizeDocks([self.timeline_dock], [220], Qt.Orientation.Vertical)
 
     def _dock(self, name: str, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)
@@ -204,6 +228,16 @@ class MainWindow(QMainWindow):
         self.place = QLabel()
         self.place.setAccessibleName(self.tr("Frame and time"))
         self.statusBar().addPermanentWidget(self.place)
+
+    def _share_keys(self) -> None:
+        """Space and Enter press the button that Tab has reached; a click leaves the keyboard where it is."""
+        keys = PressKeys(self)
+        buttons = self.findChildren(QAbstractButton)
+        for widget in (*buttons, *self.findChildren(QComboBox)):
+            widget.installEventFilter(keys)
+        for button in buttons:
+            if button.focusPolicy() & Qt.FocusPolicy.ClickFocus:
+                button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Hold ` to see the frame alone."""

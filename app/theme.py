@@ -22,7 +22,15 @@ QToolButton {{ border: none; border-radius: 4px; padding: 5px; }}
 QToolButton:hover {{ background: {raised}; }}
 QToolButton:checked {{ background: {accent}; color: {base}; }}
 QToolButton:focus, QPushButton:focus {{ border: 1px solid {accent}; }}
+QToolButton#panel {{ color: {faint}; padding: 5px 3px; border-radius: 0; border-bottom: 2px solid {line}; }}
+QToolButton#panel:hover {{ color: {text}; }}
+QToolButton#panel:checked {{ background: transparent; color: {text}; border-bottom-color: {accent}; }}
+QToolButton#panel:focus {{ border: none; border-bottom: 2px solid {accent}; background: {raised}; }}
 QPushButton {{ background: {raised}; border: 1px solid {line}; border-radius: 4px; padding: 5px 12px; }}
+QComboBox, QAbstractSpinBox {{ min-height: 1.9em; }}
+QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
+QDialog#palette {{ border: 1px solid {line}; }}
+QListWidget#roomy::item {{ padding: 6px 8px; }}
 QPushButton:hover {{ border-color: {accent}; }}
 QPushButton:disabled {{ color: {faint}; }}
 QPushButton#primary {{ background: {accent}; color: {base}; border-color: {accent}; font-weight: 600; }}
@@ -45,6 +53,7 @@ QMenu {{ background: {raised}; border: 1px solid {line}; }}
 QMenu::item {{ padding: 5px 24px; }}
 QMenu::item:selected {{ background: {accent}; color: {base}; }}
 QMenu::item:disabled {{ color: {faint}; }}
+QMenu::separator {{ height: 1px; background: {line}; margin: 4px 8px; }}
 QCheckBox::indicator:unchecked {{
     width: 12px; height: 12px; background: {base}; border: 1px solid {faint}; border-radius: 2px; }}
 QLabel#faint {{ color: {faint}; }}

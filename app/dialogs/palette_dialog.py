@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QAction, QKeyEvent
-from PySide6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtGui import QAction, QKeyEvent, QPainter, QPalette
+from PySide6.QtWidgets import (
+    QDialog,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.actions import ACTIONS, tr
+from app.panels.empty_hint import EmptyHint
+
+Index = QModelIndex | QPersistentModelIndex
+KEYS = Qt.ItemDataRole.UserRole + 1
+PAD_PX = 10
 
 
 def match_score(query: str, text: str) -> int | None:
@@ -29,12 +44,27 @@ def match_score(query: str, text: str) -> int | None:
     return cost
 
 
+class ActionDelegate(QStyledItemDelegate):
+    """An action, and at the right edge the keys that would have done."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """The list's own drawing, then the keys."""
+        super().paint(painter, option, index)
+        chosen = bool(option.state & QStyle.StateFlag.State_Selected)
+        role = QPalette.ColorRole.HighlightedText if chosen else QPalette.ColorRole.PlaceholderText
+        painter.setFont(option.font)
+        painter.setPen(option.palette.color(role))
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(option.rect.adjusted(0, 0, -PAD_PX, 0), right, index.data(KEYS))
+
+
 class PaletteDialog(QDialog):
     """A line to type in and the enabled actions that fit, best first."""
 
     def __init__(self, parent: QWidget, actions: Mapping[str, QAction]) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setObjectName("palette")
         self._actions = actions
         self._line = QLineEdit(self)
         self._line.setPlaceholderText(self.tr("Type what you want to do"))
@@ -42,10 +72,13 @@ class PaletteDialog(QDialog):
         self._list = QListWidget(self)
         self._list.setAccessibleName(self.tr("Matching actions"))
         self._list.setUniformItemSizes(True)
+        self._list.setObjectName("roomy")
+        self._list.setItemDelegate(ActionDelegate(self._list))
+        EmptyHint(self._list, self.tr("Nothing that can be done now is called that."))
         layout = QVBoxLayout(self)
         layout.addWidget(self._line)
         layout.addWidget(self._list)
-        self.resize(520, 380)
+        self.resize(560, 420)
         self._line.textChanged.connect(self._filter)
         self._line.returnPressed.connect(self._run)
         self._list.itemActivated.connect(self._run)
@@ -64,8 +97,10 @@ class PaletteDialog(QDialog):
         self._list.clear()
         for _, _, spec in sorted(scored, key=lambda entry: entry[:2]):
             keys = self._actions[spec.id].shortcut().toString()
-            item = QListWidgetItem(f"{tr(spec.menu)} › {tr(spec.text)}" + (f"      {keys}" if keys else ""))
+            item = QListWidgetItem(f"{tr(spec.menu)} › {tr(spec.text)}")
             item.setData(Qt.ItemDataRole.UserRole, spec.id)
+            item.setData(KEYS, keys)
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{item.text()} {keys}".rstrip())
             self._list.addItem(item)
         self._list.setCurrentRow(0)
 

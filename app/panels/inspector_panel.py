@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPaintEvent, QPen, QPixmap
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import (
     QAbstractButton,
     QButtonGroup,
@@ -32,6 +32,7 @@ from app.panels.inspector_facts import (
     NextStep,
     TrackFacts,
 )
+from app.panels.press_keys import PressKeys
 from stmask_core.document.records import OCCLUSIONS, Colour, Source
 
 NEXT_ACTION: dict[NextStep, str] = {
@@ -50,23 +51,6 @@ SEGMENT_STYLE = (
     "QPushButton { padding: 3px 8px; } "
     "QPushButton:checked { background: palette(highlight); color: palette(highlighted-text); }"
 )
-
-
-class PressKeys(QObject):
-    """Lets Space and Enter press the focused button, ahead of the window's shortcuts for those keys."""
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Claim the keys; a click of Enter is made here, that of Space by the button itself."""
-        if not isinstance(event, QKeyEvent) or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
-            return False
-        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-        if event.type() == QEvent.Type.ShortcutOverride and (enter or event.key() == Qt.Key.Key_Space):
-            event.accept()
-            return True
-        if enter and event.type() == QEvent.Type.KeyPress and isinstance(watched, QAbstractButton):
-            watched.click()
-            return True
-        return False
 
 
 class SourceMark(QWidget):
@@ -480,7 +464,7 @@ class InspectorPanel(QWidget):
 
     def _tool_button(self, act: Callable[[], None]) -> QToolButton:
         button = QToolButton()
-        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._watch(button, act)
         return button
 

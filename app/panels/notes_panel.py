@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.panels.empty_hint import EmptyHint
 from stmask_core.document.records import ReviewNote
 
 NOTE = Qt.ItemDataRole.UserRole
@@ -56,6 +57,7 @@ class NotesPanel(QWidget):
         top = QHBoxLayout()
         top.addWidget(self.filter, 1)
         top.addWidget(self.add_button)
+        EmptyHint(self.list, self.tr("A note says what should be looked at, in a frame or at a track."))
         split = QSplitter(Qt.Orientation.Vertical)
         split.addWidget(self.list)
         split.addWidget(self._make_conversation())
@@ -97,13 +99,13 @@ class NotesPanel(QWidget):
         for button in (self.resolve_button, self.delete_button):
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             buttons.addWidget(button)
-        page = QWidget()
-        layout = QVBoxLayout(page)
+        self.conversation_part = QWidget()
+        layout = QVBoxLayout(self.conversation_part)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.addWidget(self.conversation, 1)
         layout.addWidget(self.answer)
         layout.addLayout(buttons)
-        return page
+        return self.conversation_part
 
     def _connect(self) -> None:
         self.filter.currentIndexChanged.connect(self._fill)
@@ -134,7 +136,7 @@ class NotesPanel(QWidget):
     def _show_count(self, only_open: bool) -> None:
         is_open = sum(note.state == "open" for note in self._notes)
         if not self._notes:
-            self.count.setText(self.tr("No notes. Add one to say what should be looked at."))
+            self.count.setText(self.tr("No notes."))
         elif only_open and not is_open:
             self.count.setText(self.tr("Every note is resolved ({0}).").format(len(self._notes)))
         else:
@@ -154,6 +156,7 @@ class NotesPanel(QWidget):
 
     def _show_chosen(self, *_: object) -> None:
         note = self.note
+        self.conversation_part.setVisible(bool(self._notes))
         for widget in (self.answer, self.resolve_button, self.delete_button):
             widget.setEnabled(note is not None)
         if note is None:

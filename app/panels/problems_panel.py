@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.panels.empty_hint import EmptyHint
 from stmask_core.document.validation import ORDER, Finding, Severity
 
 FINDING = Qt.ItemDataRole.UserRole
@@ -88,10 +89,12 @@ class ProblemsPanel(QWidget):
         self.tree = QTreeWidget()
         self.tree.setAccessibleName(self.tr("Problems"))
         self.tree.setHeaderHidden(True)
+        self.tree.setExpandsOnDoubleClick(False)
         self.tree.setWordWrap(True)
         self.tree.setIndentation(self.fontMetrics().height())
         self.tree.setItemDelegate(WrappingDelegate(self.tree))
         self.tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        EmptyHint(self.tree, self.tr("Check lists gaps, overlaps, specks and frames that nobody reviewed."))
         top = QHBoxLayout()
         top.addWidget(self.summary, 1)
         top.addWidget(self.check_button)
@@ -101,7 +104,7 @@ class ProblemsPanel(QWidget):
         layout.addWidget(self.tree, 1)
         self.setFocusProxy(self.tree)
         self.check_button.clicked.connect(lambda _=False: self.check_again.emit())
-        self.tree.itemClicked.connect(self._go)
+        self.tree.itemClicked.connect(self._on_click)
         self.tree.itemActivated.connect(self._go)
 
     def show_findings(self, findings: Sequence[Finding]) -> None:
@@ -132,9 +135,15 @@ class ProblemsPanel(QWidget):
         places = {(f.frame, f.track) for f in self._findings if f.frame is not None}
         return sorted(places, key=lambda place: (place[0], place[1] or 0))
 
+    def _on_click(self, item: QTreeWidgetItem) -> None:
+        if item.data(0, FINDING) is not None:
+            self._go(item)
+
     def _go(self, item: QTreeWidgetItem) -> None:
         finding: Finding | None = item.data(0, FINDING)
-        if finding is not None:
+        if finding is None:
+            item.setExpanded(not item.isExpanded())  # Enter folds a kind: the arrow keys belong to the video
+        else:
             self.go_to.emit(-1 if finding.frame is None else finding.frame, finding.track)
 
     def _in_words(self) -> str:

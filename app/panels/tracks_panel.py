@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from PySide6.QtCore import (
@@ -16,14 +17,28 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import QHeaderView, QLabel, QLineEdit, QTableView, QVBoxLayout, QWidget
 
+from app.panels.empty_hint import EmptyHint
 from app.panels.track_rows import TrackRow, matches
 from app.view_state import ViewState
+from stmask_core.document.records import Colour
 
 Index = QModelIndex | QPersistentModelIndex
 NUMBER, CATEGORY, FRAMES, SCORE, FLAGS = range(5)
+SWATCH_PX = 32  # drawn smaller, also on a screen of twice the pixels
+
+
+@cache
+def swatch(colour: Colour) -> QIcon:
+    """A square of a track's colour, which stays what it is when its row is selected."""
+    icon = QIcon()
+    pixmap = QPixmap(SWATCH_PX, SWATCH_PX)
+    pixmap.fill(QColor(*colour))
+    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
+        icon.addPixmap(pixmap, mode)
+    return icon
 
 
 class TrackTableModel(QAbstractTableModel):
@@ -67,7 +82,7 @@ class TrackTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(row, column)
         if role == Qt.ItemDataRole.DecorationRole and column == NUMBER:
-            return QColor(*row.colour)
+            return swatch(row.colour)
         if role == Qt.ItemDataRole.UserRole:
             return (row.number, row.category, row.frames, row.score, row.locked)[column]
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -147,7 +162,11 @@ class TracksPanel(QWidget):
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(CATEGORY, QHeaderView.ResizeMode.Stretch)
+        header.setHighlightSections(False)  # bold words would not fit
+        self.table.setTabKeyNavigation(False)  # Tab leaves the table
+        self.setFocusProxy(self.table)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        EmptyHint(self.table, self.tr("No tracks. Run the model, or choose a tool and draw an object."))
         self.count = QLabel()
         self.count.setObjectName("faint")
         layout = QVBoxLayout(self)
