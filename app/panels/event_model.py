@@ -7,7 +7,7 @@ from collections import OrderedDict
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QPainter, QPixmap
+from PySide6.QtGui import QColor, QIcon, QImage, QPainter, QPixmap
 from PySide6.QtWidgets import QWidget
 
 from app.panels.event_rows import EventRow, ObjectView
@@ -99,7 +99,10 @@ class EventRows(QAbstractListModel):
                 self._place(row), f"{row.severity:.2f}", row.cause
             )
         if role == Qt.ItemDataRole.DecorationRole:
-            return self._icon(row)
+            picture = self._picture(row)
+            icon = QIcon(picture)
+            icon.addPixmap(picture, QIcon.Mode.Selected)  # else Qt tints it
+            return icon
         return None
 
     def text(self, row: EventRow) -> str:
@@ -130,7 +133,7 @@ class EventRows(QAbstractListModel):
         parts = (self.tr("Frame {0}").format(row.frame), row.name, self.kind_text(row.kind))
         return " · ".join(part for part in parts if part)
 
-    def _icon(self, row: EventRow) -> QPixmap:
+    def _picture(self, row: EventRow) -> QPixmap:
         """A trough filled from below, a stripe in the track's colour, and the picture or its place."""
         size, ratio = self._picture_size, self._view.devicePixelRatioF()
         icon = QPixmap(self.icon_size * ratio)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.panels.event_rows import ObjectView
+from stmask_core.document.records import Colour
 from stmask_core.opencv import cv2
 
 Picture = NDArray[np.uint8]
@@ -32,16 +33,23 @@ def object_picture(image: Picture, view: ObjectView, size: tuple[int, int]) -> P
     finely = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     small = np.asarray(cv2.resize(crop, inner, interpolation=finely), np.uint8)
     if mask is not None:
-        bits = mask.window(x1, y1, x2, y2).astype(np.uint8) * 255
-        inside = (cv2.resize(bits, inner, interpolation=finely) > 127).astype(np.uint8)
-        contours, _ = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-        line = max(1, round(height / 48))
-        cv2.drawContours(small, contours, -1, (0, 0, 0), 3 * line)
-        cv2.drawContours(small, contours, -1, view.colour, line)
+        small = _outlined(small, mask.window(x1, y1, x2, y2), view.colour)
     picture = np.full((height, width, 3), GROUND, np.uint8)
     left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
     picture[top : top + inner[1], left : left + inner[0]] = small
     return picture
+
+
+def _outlined(picture: Picture, bits: NDArray[np.bool_], colour: Colour) -> Picture:
+    """With the mask's outline on a thin dark ground, drawn at twice the size to be smooth."""
+    height, width = picture.shape[:2]
+    large = np.asarray(cv2.resize(picture, (2 * width, 2 * height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    inside = cv2.resize(bits.astype(np.uint8) * 255, (2 * width, 2 * height), interpolation=cv2.INTER_AREA)
+    contours, _ = cv2.findContours((inside > 127).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    line = max(2, round(height / 24))
+    cv2.drawContours(large, contours, -1, (0, 0, 0), line + 2)
+    cv2.drawContours(large, contours, -1, colour, line)
+    return np.asarray(cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _with_room(box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:

@@ -72,7 +72,6 @@ class EventsPanel(QWidget):
         self.truth = TruthView()
         self.pages = QStackedWidget()
         self._lay_out()
-        self.setFocusProxy(self.pages)
         self._connect()
         self.clear()
 
@@ -156,7 +155,6 @@ class EventsPanel(QWidget):
         column.addLayout(filters)
         column.addWidget(self.list, 1)
         column.addWidget(self.cause)
-        page.setFocusProxy(self.list)
         self.pages.addWidget(page)
         self.pages.addWidget(self.truth)
         below = QHBoxLayout()
@@ -201,7 +199,9 @@ class EventsPanel(QWidget):
 
     def _turn(self) -> None:
         """Bring the chosen list or the numbers to the front."""
-        self.pages.setCurrentIndex(1 if self.queue.currentData() == SCORES else 0)
+        scores = self.queue.currentData() == SCORES
+        self.pages.setCurrentIndex(1 if scores else 0)
+        self.setFocusProxy(self.truth.tree if scores else self.list)
         for box, words, everything in (
             (self.kind, self._kinds(), self.tr("All kinds ({0})")),
             (self.track, self._tracks(), self.tr("All tracks ({0})")),

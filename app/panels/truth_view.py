@@ -53,7 +53,6 @@ class TruthView(QWidget):
         layout.addLayout(self._numbers())
         layout.addWidget(self.here)
         layout.addWidget(self.tree, 1)
-        self.setFocusProxy(self.tree)
         self.tree.itemClicked.connect(self._go)
         self.tree.itemActivated.connect(self._go)
 
@@ -62,7 +61,7 @@ class TruthView(QWidget):
         self._facts = facts
         self.tree.clear()
         for name, label in self.values.items():
-            label.setText(UNDEFINED if facts is None else _number(getattr(facts.scores, name)))
+            label.setText(UNDEFINED if facts is None else _number(getattr(facts.scores, name), 3))
         for kind in () if facts is None else facts.kinds:
             self._add(kind)
         self.show_frame(self._frame)
@@ -92,11 +91,12 @@ class TruthView(QWidget):
         )
         grid = QGridLayout()
         grid.setVerticalSpacing(0)
+        grid.setRowMinimumHeight(2, 4)  # between the two lines
         for place, entry in enumerate(named):
             if entry is None:
                 continue
             name, text, meaning = entry
-            row, column = 2 * (place // COLUMNS), place % COLUMNS
+            row, column = 3 * (place // COLUMNS), place % COLUMNS
             head, value = QLabel(text), QLabel(UNDEFINED)
             head.setObjectName("faint")
             value.setObjectName("heading")
@@ -183,10 +183,10 @@ class TruthView(QWidget):
             self.go_to.emit(*place)
 
 
-def _number(value: float | None) -> str:
+def _number(value: float | None, digits: int = 2) -> str:
     if value is None:
         return UNDEFINED
-    return str(value) if isinstance(value, int) else f"{value:.2f}"
+    return str(value) if isinstance(value, int) else f"{value:.{digits}f}"
 
 
 def _gain(value: float | None) -> str:

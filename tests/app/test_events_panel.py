@@ -63,6 +63,12 @@ def text(panel, row, role=Qt.ItemDataRole.DisplayRole):
     return panel.model.index(row).data(role)
 
 
+def icon(panel, row):
+    """What stands before the words."""
+    size = panel.model.icon_size
+    return panel.model.index(row).data(Qt.ItemDataRole.DecorationRole).pixmap(size).toImage()
+
+
 def click(panel, row):
     where = panel.list.visualRect(panel.model.index(row)).center()
     QTest.mouseClick(panel.list.viewport(), Qt.MouseButton.LeftButton, pos=where)
@@ -84,9 +90,7 @@ def test_the_queue_is_shown_as_it_comes_with_names_and_causes(panel, events):
 
 def test_the_bar_is_as_high_as_the_event_is_severe(panel, events):
     panel.show_rows(rows_of_events(events, name_of, nowhere))
-    worst, last = (
-        panel.model.index(row).data(Qt.ItemDataRole.DecorationRole).toImage() for row in (0, len(events) - 1)
-    )
+    worst, last = (icon(panel, row) for row in (0, len(events) - 1))
 
     def filled(image):
         return sum(image.pixelColor(2, y).alpha() == 255 for y in range(image.height())) / image.height()
@@ -94,7 +98,7 @@ def test_the_bar_is_as_high_as_the_event_is_severe(panel, events):
     assert filled(worst) == pytest.approx(events[0].severity, abs=0.08)
     assert filled(worst) > filled(last) > 0
     row = next(n for n, e in enumerate(events) if e.track is not None)
-    image = panel.model.index(row).data(Qt.ItemDataRole.DecorationRole).toImage()
+    image = icon(panel, row)
     assert image.pixelColor(12, 5).getRgb()[:3] == RED
 
 
