@@ -27,7 +27,7 @@ QToolButton#panel:hover {{ color: {text}; }}
 QToolButton#panel:checked {{ background: transparent; color: {text}; border-bottom-color: {accent}; }}
 QToolButton#panel:focus {{ border: none; border-bottom: 2px solid {accent}; background: {raised}; }}
 QPushButton {{ background: {raised}; border: 1px solid {line}; border-radius: 4px; padding: 5px 12px; }}
-QComboBox, QAbstractSpinBox {{ min-height: 1.9em; }}
+QComboBox, QAbstractSpinBox {{ min-height: 1.4em; }}
 QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QDialog#palette {{ border: 1px solid {line}; }}
 QListWidget#roomy::item {{ padding: 6px 8px; }}

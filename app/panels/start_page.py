@@ -78,6 +78,7 @@ class StartPage(QWidget):
         what.setObjectName("faint")
         what.setWordWrap(True)
         buttons = QVBoxLayout()
+        buttons.setSpacing(8)
         for action, text in (
             ("open_sample", self.tr("Try it on the sample")),
             ("open_video", self.tr("Open a video")),

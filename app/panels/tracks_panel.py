@@ -27,6 +27,7 @@ from stmask_core.document.records import Colour
 
 Index = QModelIndex | QPersistentModelIndex
 NUMBER, CATEGORY, FRAMES, SCORE, FLAGS = range(5)
+PAD_PX = 6
 SWATCH_PX = 32  # drawn smaller, also on a screen of twice the pixels
 
 
@@ -162,6 +163,11 @@ class TracksPanel(QWidget):
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(CATEGORY, QHeaderView.ResizeMode.Stretch)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        header.setMinimumSectionSize(self.fontMetrics().averageCharWidth() * 4)
+        for column, widest in ((FRAMES, self.tr("Frames")), (SCORE, self.tr("Score"))):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)  # the names need the room
+            header.resizeSection(column, self.fontMetrics().horizontalAdvance(widest) + 2 * PAD_PX)
         header.setHighlightSections(False)  # bold words would not fit
         self.table.setTabKeyNavigation(False)  # Tab leaves the table
         self.setFocusProxy(self.table)
@@ -188,6 +194,8 @@ class TracksPanel(QWidget):
         self._quiet = True
         self.model.show(rows)
         self._quiet = False
+        marked = any(row.locked or row.hidden or row.human or row.reviewed for row in rows)
+        self.table.setColumnHidden(FLAGS, not marked)
         self._show_selection(self.view_state.selection)
         self._show_count()
 

@@ -11,12 +11,14 @@ from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QColor, QCursor, QMouseEvent, QPixmap, QWheelEvent
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from app.timeline.lane_evidence import LaneEvidence
 from app.timeline.lanes_item import LanesItem
 from app.timeline.overview import Overview
 from app.timeline.rows import Lane
 from app.view_state import ViewState
 
-STRIP_PX = 46
+STRIP_PX, STRIP_LEAST_PX = 46, 26
+LANES_LEAST_PX = 88  # with the axis: where there is little room the strips give way
 EDGE_PX = 5  # this near to the end of a span a drag moves the end
 MOST_STRIPS = 4
 
@@ -119,6 +121,10 @@ class TimelineView(QWidget):
         self.lanes.show(lanes, self.view_state.selection, self.view_state.frame_count)
         self._limit()
 
+    def show_evidence(self, evidence: Mapping[int, LaneEvidence]) -> None:
+        """Mark on the lanes where tracks were hidden and contested; none: no marks."""
+        self.lanes.show_evidence(evidence)
+
     def show_strips(self, strips: Mapping[str, np.ndarray]) -> None:
         """Show up to four curves over the frames; NaN where a value is undefined."""
         wanted = list(strips)[:MOST_STRIPS]
@@ -132,8 +138,6 @@ class TimelineView(QWidget):
             plot = self.strips.get(name)
             if plot is None:
                 plot = self.strips[name] = self._make_plot(row)
-                plot.setMaximumHeight(STRIP_PX)
-                plot.setMinimumHeight(STRIP_PX)
                 plot.setXLink(self._plot)
                 plot.hideAxis("left")
                 title = pg.LabelItem(name, size="8pt", justify="left")
@@ -149,6 +153,17 @@ class TimelineView(QWidget):
             known = values[np.isfinite(values)]
             top = max(1.0, float(known.max())) if len(known) else 1.0
             plot.setYRange(min(0.0, float(known.min()) if len(known) else 0.0), top, padding=0.08)
+        self._fit_strips()
+
+    def _fit_strips(self) -> None:
+        """Share the room above the lanes; the last strips go where it is not enough for all."""
+        room = max(0, self.graphics.height() - LANES_LEAST_PX)
+        shown = min(len(self.strips), room // STRIP_LEAST_PX)
+        for number, plot in enumerate(self.strips.values()):
+            height = min(STRIP_PX, room // shown) if number < shown else 0
+            plot.setVisible(height > 0)
+            plot.setMinimumHeight(height)
+            plot.setMaximumHeight(height)
 
     def show_thumbnail(self, frame: int, picture: QPixmap) -> None:
         """Show the picture of the frame under the pointer."""
@@ -225,6 +240,7 @@ class TimelineView(QWidget):
         """Turn pointer events over the plots into requests."""
         kind = event.type()
         if kind == QEvent.Type.Resize:
+            self._fit_strips()
             self._limit()
         elif self.view_state.frame_count and isinstance(event, QWheelEvent):
             self._wheel(event)
