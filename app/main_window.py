@@ -49,8 +49,8 @@ CONTEXT_MENU = (
 )  # fmt: skip
 GROUP_STARTS = {  # a line is drawn above these in their menus
     "add_video", "snapshot", "quit", "copy_mask", "select_all", "settings", "show_masks", "more_opacity",
-    "theme_dark", "next_pane", "first_frame", "next_keyframe", "go_to_frame", "range_start", "loop",
-    "next_video", "lock_track", "merge_tracks", "extend_track", "delete_range", "brush_smaller", "grow_mask",
+    "theme_dark", "next_pane", "panel_tracks", "first_frame", "next_keyframe", "go_to_frame", "range_start",
+    "loop", "next_video", "lock_track", "merge_tracks", "extend_track", "delete_range", "brush_smaller", "grow_mask",
     "interpolate", "delete_mask", "pause_run", "add_note", "inspect", "next_event", "validate", "tour",
 }  # fmt: skip
 LAYOUT_VERSION = 1
@@ -119,12 +119,19 @@ class MainWindow(QMainWindow):
         at = next(
             (i for i, p in enumerate(panes) if here is not None and (p is here or p.isAncestorOf(here))), -1
         )
-        target = panes[(at + 1) % len(panes)]
-        reached = [w for w in target.findChildren(QWidget) if w.focusPolicy() & Qt.FocusPolicy.TabFocus]
-        inside = next((w for w in reached if w.isVisible() and w.isEnabled()), target)
-        (target if target is self.canvas else target.focusProxy() or inside).setFocus(
-            Qt.FocusReason.TabFocusReason
-        )
+        self._focus_in(panes[(at + 1) % len(panes)])
+
+    def go_to_panel(self, name: str) -> None:
+        """Bring a tab to the front and the keyboard into it."""
+        self.show_panel(name)
+        self._focus_in(self.panels[name])
+
+    def _focus_in(self, pane: QWidget) -> None:
+        reached = [w for w in pane.findChildren(QWidget) if w.focusPolicy() & Qt.FocusPolicy.TabFocus]
+        first = next((w for w in reached if w.isVisible() and w.isEnabled()), pane)
+        own = pane.focusProxy()
+        wanted = pane if pane is self.canvas or (own is not None and own.isVisible()) else first
+        wanted.setFocus(Qt.FocusReason.TabFocusReason)
 
     def context_menu(self) -> QMenu:
         """What can be done with the selected object."""

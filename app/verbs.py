@@ -107,8 +107,10 @@ def _view_verbs(w: Window) -> Verbs:
         layers.set("opacity", round(min(1.0, max(0.05, layers.opacity + step)), 2))
 
     toggles = {action: partial(toggle, layer) for action, layer in LAYER_ACTIONS.items()}
+    panels = {f"panel_{name}": partial(w.main.go_to_panel, name) for name in w.main.panels}
     return {
         **toggles,
+        **panels,
         "show_evidence": lambda: w.evidence_flow.set_shown(w.actions.by_id["show_evidence"].isChecked()),
         "fit_frame": canvas.fit_frame,
         "fit_object": canvas.fit_object,
