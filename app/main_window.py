@@ -8,6 +8,7 @@ from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
+    QAbstractItemView,
     QComboBox,
     QDockWidget,
     QLabel,
@@ -50,8 +51,9 @@ CONTEXT_MENU = (
 GROUP_STARTS = {  # a line is drawn above these in their menus
     "add_video", "snapshot", "quit", "copy_mask", "select_all", "settings", "show_masks", "more_opacity",
     "theme_dark", "next_pane", "panel_tracks", "first_frame", "next_keyframe", "go_to_frame", "range_start",
-    "loop", "next_video", "lock_track", "merge_tracks", "extend_track", "delete_range", "brush_smaller", "grow_mask",
-    "interpolate", "delete_mask", "pause_run", "add_note", "inspect", "next_event", "validate", "tour",
+    "loop", "next_video", "lock_track", "merge_tracks", "extend_track", "delete_range", "brush_smaller",
+    "grow_mask", "interpolate", "delete_mask", "pause_run", "add_note", "inspect", "next_event", "validate",
+    "tour",
 }  # fmt: skip
 LAYOUT_VERSION = 1
 CANVAS_SHARE = 0.57  # of the window's area
@@ -127,11 +129,14 @@ class MainWindow(QMainWindow):
         self._focus_in(self.panels[name])
 
     def _focus_in(self, pane: QWidget) -> None:
-        reached = [w for w in pane.findChildren(QWidget) if w.focusPolicy() & Qt.FocusPolicy.TabFocus]
-        first = next((w for w in reached if w.isVisible() and w.isEnabled()), pane)
-        own = pane.focusProxy()
-        wanted = pane if pane is self.canvas or (own is not None and own.isVisible()) else first
-        wanted.setFocus(Qt.FocusReason.TabFocusReason)
+        """Hand the keyboard to a pane: to its list where it has one, else to what Tab reaches first."""
+        reached = [
+            w for w in (pane, *pane.findChildren(QWidget))
+            if w.focusPolicy() & Qt.FocusPolicy.TabFocus and w.isVisible() and w.isEnabled()
+        ]  # fmt: skip
+        lists = [w for w in reached if isinstance(w, QAbstractItemView)]
+        for wanted in (*lists, *reached)[:1]:
+            wanted.setFocus(Qt.FocusReason.TabFocusReason)
 
     def context_menu(self) -> QMenu:
         """What can be done with the selected object."""

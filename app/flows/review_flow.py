@@ -6,7 +6,7 @@ import getpass
 from datetime import UTC, datetime
 
 from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QInputDialog, QWidget
+from PySide6.QtWidgets import QInputDialog, QPlainTextEdit, QWidget
 
 from app.document_bridge import DocumentBridge
 from app.view_state import ViewState
@@ -31,6 +31,8 @@ class ReviewFlow(QObject):
         dialog.setWindowTitle(self.tr("Add a note"))
         dialog.setLabelText(self.tr("What should be looked at in frame {0}?").format(self.view_state.frame))
         dialog.setOption(QInputDialog.InputDialogOption.UsePlainTextEditForTextInput)
+        for field in dialog.findChildren(QPlainTextEdit):
+            field.setTabChangesFocus(True)  # or the keyboard would never come to the buttons
         dialog.textValueSelected.connect(self.add_note)
         dialog.open()
 

@@ -201,7 +201,6 @@ class EventsPanel(QWidget):
         """Bring the chosen list or the numbers to the front."""
         scores = self.queue.currentData() == SCORES
         self.pages.setCurrentIndex(1 if scores else 0)
-        self.setFocusProxy(self.truth.tree if scores else self.list)
         for box, words, everything in (
             (self.kind, self._kinds(), self.tr("All kinds ({0})")),
             (self.track, self._tracks(), self.tr("All tracks ({0})")),

@@ -69,7 +69,6 @@ class NotesPanel(QWidget):
         layout.addLayout(top)
         layout.addWidget(split, 1)
         layout.addWidget(self.count)
-        self.setFocusProxy(self.list)
         self._connect()
         self.show_notes(())
 

@@ -102,7 +102,6 @@ class ProblemsPanel(QWidget):
         layout.setContentsMargins(6, 4, 6, 4)
         layout.addLayout(top)
         layout.addWidget(self.tree, 1)
-        self.setFocusProxy(self.tree)
         self.check_button.clicked.connect(lambda _=False: self.check_again.emit())
         self.tree.itemClicked.connect(self._on_click)
         self.tree.itemActivated.connect(self._go)

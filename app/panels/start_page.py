@@ -92,6 +92,8 @@ class StartPage(QWidget):
             button.setAccessibleName(text)
             button.clicked.connect(lambda _=False, name=action: self.action_requested.emit(name))
             buttons.addWidget(button)
+            if action == "open_sample":
+                self.setFocusProxy(button)
         drop = QLabel(self.tr("… or drop a video, a folder, a project or a JSON file anywhere here."))
         drop.setObjectName("faint")
         drop.setWordWrap(True)

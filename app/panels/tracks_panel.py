@@ -170,7 +170,6 @@ class TracksPanel(QWidget):
             header.resizeSection(column, self.fontMetrics().horizontalAdvance(widest) + 2 * PAD_PX)
         header.setHighlightSections(False)  # bold words would not fit
         self.table.setTabKeyNavigation(False)  # Tab leaves the table
-        self.setFocusProxy(self.table)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         EmptyHint(self.table, self.tr("No tracks. Run the model, or choose a tool and draw an object."))
         self.count = QLabel()

@@ -143,7 +143,6 @@ class WhyPanel(QWidget):
         layout.addWidget(self.lost, 1)
         layout.addWidget(self.restore_button)
         layout.addStretch()
-        self.setFocusProxy(self.candidates)
         self.candidates.itemActivated.connect(self._choose)
         self.lost.itemActivated.connect(self._restore)
         self.lost.itemSelectionChanged.connect(
