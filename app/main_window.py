@@ -135,8 +135,8 @@ class MainWindow(QMainWindow):
             if w.focusPolicy() & Qt.FocusPolicy.TabFocus and w.isVisible() and w.isEnabled()
         ]  # fmt: skip
         lists = [w for w in reached if isinstance(w, QAbstractItemView)]
-        for wanted in (*lists, *reached)[:1]:
-            wanted.setFocus(Qt.FocusReason.TabFocusReason)
+        wanted = next(iter((*lists, *reached)), self.tabs.button_in_front())
+        wanted.setFocus(Qt.FocusReason.TabFocusReason)
 
     def context_menu(self) -> QMenu:
         """What can be done with the selected object."""

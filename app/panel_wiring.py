@@ -32,9 +32,10 @@ class PanelFeed(QObject):
         state, bridge = w.view_state, w.bridge
         for signal in (
             state.selection_changed, state.frame_changed, state.video_changed,
-            bridge.document_changed, bridge.project_changed, w.feed.shown, w.main.tabs.currentChanged,
+            bridge.document_changed, bridge.project_changed, w.feed.shown,
         ):  # fmt: skip
             signal.connect(self.ask)
+        w.main.tabs.currentChanged.connect(lambda _: self.show())  # the keyboard may go into it at once
 
     def ask(self, _: object = None) -> None:
         """Show soon what has changed."""

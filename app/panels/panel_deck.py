@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
+    QAbstractButton,
     QButtonGroup,
     QHBoxLayout,
     QSizePolicy,
@@ -55,6 +56,10 @@ class PanelDeck(QWidget):
         """Bring a panel to the front."""
         self._pages.setCurrentWidget(panel)
 
+    def button_in_front(self) -> QAbstractButton:
+        """The button of the panel in front."""
+        return self._group.button(self._pages.currentIndex())
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Arrow keys turn from a button to its neighbour, as in a row of tabs."""
         if not isinstance(event, QKeyEvent) or event.modifiers() or event.key() not in STEPS:
@@ -64,7 +69,7 @@ class PanelDeck(QWidget):
         elif event.type() == QEvent.Type.KeyPress:
             step = STEPS[Qt.Key(event.key())]
             self._pages.setCurrentIndex((self._pages.currentIndex() + step) % self._pages.count())
-            self._group.button(self._pages.currentIndex()).setFocus(Qt.FocusReason.TabFocusReason)
+            self.button_in_front().setFocus(Qt.FocusReason.TabFocusReason)
         return True
 
     def _make_button(self, number: int, panel: QWidget) -> QToolButton:
