@@ -11,6 +11,7 @@ from app.document_bridge import DocumentBridge
 from app.errors import UncaughtErrors
 from app.flows.edit_flow import EditFlow
 from app.flows.evidence_flow import EvidenceFlow
+from app.flows.evidence_lanes import EvidenceLanes
 from app.flows.exchange_flow import ExchangeFlow
 from app.flows.identity_flow import IdentityFlow
 from app.flows.inspect_flow import InspectFlow
@@ -65,6 +66,7 @@ class Window:
     actions: Actions
     edit_flow: EditFlow
     evidence_flow: EvidenceFlow
+    evidence_lanes: EvidenceLanes
     identity_flow: IdentityFlow
     navigation: Navigation
     open_flow: OpenFlow

@@ -17,6 +17,7 @@ from app.document_bridge import DocumentBridge
 from app.errors import UncaughtErrors
 from app.flows.edit_flow import EditFlow
 from app.flows.evidence_flow import EvidenceFlow
+from app.flows.evidence_lanes import EvidenceLanes
 from app.flows.exchange_flow import ExchangeFlow
 from app.flows.identity_flow import IdentityFlow
 from app.flows.inspect_flow import InspectFlow
@@ -91,6 +92,7 @@ def build_window(application: QApplication, store: QSettings | None = None) -> W
         actions=actions,
         edit_flow=EditFlow(view_state, bridge, canvas, feed, file_lane),
         evidence_flow=EvidenceFlow(view_state, bridge, canvas, feed),
+        evidence_lanes=EvidenceLanes(view_state, bridge, file_lane, timeline),
         identity_flow=IdentityFlow(view_state, bridge, main),
         navigation=Navigation(view_state, bridge),
         open_flow=open_flow,
@@ -122,11 +124,14 @@ def _connect(w: Window) -> None:
         w.edit_flow.said,
         w.identity_flow.said,
         w.evidence_flow.said,
+        w.evidence_lanes.said,
         w.navigation.nothing_found,
         w.open_flow.busy,
     ):
         source.connect(w.main.say)
     w.evidence_flow.shown_changed.connect(w.actions.by_id["show_evidence"].setChecked)
+    w.evidence_flow.shown_changed.connect(w.evidence_lanes.set_wanted)
+    w.evidence_lanes.failed.connect(w.uncaught.happened)
     w.edit_flow.failed.connect(w.uncaught.happened)
     w.edit_flow.merge_wanted.connect(w.identity_flow.ask_merge)
     w.identity_flow.category_used.connect(partial(setattr, w.edit_flow, "category"))

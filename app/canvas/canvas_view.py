@@ -254,7 +254,7 @@ class CanvasView(QWidget):
         for outline, path in drawn:
             self._paint_layer(painter, outline, path)
         taken: list[QRectF] = []
-        for outline, path in drawn:
+        for outline, path in reversed(drawn):  # what lies on top says first what it is
             if outline.text and path.boundingRect().intersects(QRectF(self.rect())):
                 taken.append(self._paint_text(painter, outline, path.boundingRect(), taken))
 

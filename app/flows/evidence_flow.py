@@ -168,13 +168,13 @@ class EvidenceFlow(QObject):
         return [track for track in tracks if not self._document.tracks[track].hidden or track in chosen]
 
     def _outlines(self, tracks: Sequence[TrackId], frame: int) -> list[Outline]:
-        """What differs, below the carried and the detected outlines; in words for selected tracks."""
+        """What differs, below the carried and the detected outlines; in full words for selected tracks."""
         different, carried, detected = [], [], []
         for track in tracks:
             kept = kept_masks(self._document, track, frame)
             if kept is None:
                 continue
-            words = self._words_of(kept) if self.view_state.selection else ("", "")
+            words = self._words_of(kept, short=not self.view_state.selection)
             if kept.detected is not None:
                 detected.append(Outline(kept.detected, DETECTED, text=words[0]))
             if kept.carried is not None:
@@ -184,11 +184,15 @@ class EvidenceFlow(QObject):
                 different.append(Outline(apart, DIFFERENT, filled=True, bordered=False))
         return [*different, *carried, *detected]
 
-    def _words_of(self, kept: KeptMasks) -> tuple[str, str]:
-        """For the detected and for the carried outline."""
+    def _words_of(self, kept: KeptMasks, short: bool) -> tuple[str, str]:
+        """For the detected and for the carried outline. short: only how alike they are."""
         if kept.detected is not None and kept.carried is not None:
-            alike = iou(kept.detected, kept.carried)
-            return self.tr("detected"), self.tr("carried, IoU {0}").format(f"{alike:.2f}")
+            alike = f"{iou(kept.detected, kept.carried):.2f}"
+            if short:
+                return "", self.tr("IoU {0}").format(alike)
+            return self.tr("detected"), self.tr("carried, IoU {0}").format(alike)
+        if short:
+            return "", ""
         if kept.hidden:
             return self.tr("detected, not shown"), self.tr("carried, hidden")
         return self.tr("detected, nothing carried"), self.tr("carried, age {0}").format(kept.age)

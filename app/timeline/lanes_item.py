@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyqtgraph as pg
@@ -11,10 +11,13 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF, QTransform
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
+from app.timeline.lane_evidence import NOTHING, LaneEvidence
 from app.timeline.rows import HUMAN, IMPORTED, OUTSIDE, PROPAGATED, Lane
 
 LANE_PX, SELECTED_LANE_PX = 14, 42
 HATCH_PX = 6  # from one line of the hatch to the next
+OLD = 10  # frames; the hatch of a mask carried this long is as faint as it gets
+CONTESTED = (255, 178, 44, 255)
 
 
 class LanesItem(pg.GraphicsObject):
@@ -24,6 +27,7 @@ class LanesItem(pg.GraphicsObject):
         super().__init__()
         self.lanes: Sequence[Lane] = ()
         self.selection: tuple[int, ...] = ()
+        self.evidence: Mapping[int, LaneEvidence] = {}
         self.frame_count = 1
         self.offsets = np.zeros(1)  # top of each lane, and the bottom of the last
         self.text = QColor("#e3e4e6")
@@ -37,6 +41,11 @@ class LanesItem(pg.GraphicsObject):
         primary = selection[0] if selection else None
         heights = [SELECTED_LANE_PX if lane.track == primary else LANE_PX for lane in lanes]
         self.offsets = np.concatenate(([0], np.cumsum(heights)))
+        self.update()
+
+    def show_evidence(self, evidence: Mapping[int, LaneEvidence]) -> None:
+        """Mark what the runs knew of these tracks beside their masks; none: no marks."""
+        self.evidence = evidence
         self.update()
 
     def lane_at(self, y: float) -> Lane | None:
@@ -94,25 +103,35 @@ class LanesItem(pg.GraphicsObject):
     def _pixels(self, lane: Lane, edges: NDArray[np.float64], height: int) -> NDArray[np.uint8]:
         """A lane as (height, len(edges) - 1, 4) RGBA: solid, hatched if propagated, a thread if outside.
 
+        The hatch is fainter the longer ago a detection was. Hidden: dots; contested: a mark at the top.
         Every span that touches a pixel's frames is seen, however short: of several the last one wins.
         """
-        spans = lane.spans
-        run = np.searchsorted(spans.starts, edges[1:], "left") - 1
+        spans, evidence = lane.spans, self.evidence.get(lane.track, NOTHING)
+        run, touched = _touched(spans.starts, spans.stops, edges)
         kinds = np.full(len(run), -1, np.int16)
-        touched = run >= 0
-        touched[touched] = spans.stops[run[touched]] > edges[:-1][touched]
         kinds[touched] = spans.kinds[run[touched]]
+        ages = np.zeros(len(run))
+        last = np.minimum(np.ceil(edges[1:])[touched] - 1, spans.stops[run[touched]] - 1)
+        ages[touched] = last - spans.ages_from[run[touched]]
+        worn = np.clip((ages - 1) / (OLD - 1), 0, 1)
         pixels = np.zeros((height, len(run), 4), np.uint8)
         pixels[..., :3] = lane.colour
         rows, columns = np.arange(height)[:, None], np.arange(len(run))[None, :]
         alpha = np.where(kinds >= 0, 255, 0)[None, :].repeat(height, 0)
         hatched = (rows + columns) % HATCH_PX >= HATCH_PX // 2
-        alpha[hatched & (kinds == PROPAGATED)] = 70
+        propagated = kinds == PROPAGATED
+        lines, between = (255 - 115 * worn).astype(int), (110 - 90 * worn).astype(int)
+        alpha = np.where(propagated, np.where(hatched, between, lines), alpha)
         thread = (np.abs(rows - height // 2) < 1) & (columns % 4 < 2)
         alpha[~thread & (kinds == OUTSIDE)] = 0
+        _, hidden = _touched(evidence.hidden_starts, evidence.hidden_stops, edges)
+        dots = (rows == height // 2) & (columns % 6 < 2)
+        alpha = np.where(dots & hidden & (kinds < 0), 190, alpha)
         pixels[..., 3] = alpha // 3 if lane.hidden else alpha
         line = self.text if not lane.hidden else self.faint
         pixels[-2:, kinds == HUMAN] = line.red(), line.green(), line.blue(), line.alpha()
+        _, contested = _touched(evidence.contested_starts, evidence.contested_stops, edges)
+        pixels[:3, contested] = CONTESTED
         pixels[:1, kinds == IMPORTED] = self.faint.red(), self.faint.green(), self.faint.blue(), 255
         return pixels
 
@@ -144,3 +163,13 @@ class LanesItem(pg.GraphicsObject):
                 )
             )
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+
+def _touched(
+    starts: NDArray[np.int64], stops: NDArray[np.int64], edges: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Per pixel the last span [start, stop) that begins before its right edge, and whether it touches it."""
+    run = np.searchsorted(starts, edges[1:], "left") - 1
+    touched = run >= 0
+    touched[touched] = stops[run[touched]] > edges[:-1][touched]
+    return run, touched

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,17 @@ class Spans:
     starts: NDArray[np.int64]
     stops: NDArray[np.int64]
     kinds: NDArray[np.uint8]
+
+    @cached_property
+    def ages_from(self) -> NDArray[np.int64]:
+        """Per run the frame that the age of its masks counts from: the last before it not propagated.
+
+        A run of which none is known counts from the frame before its first.
+        """
+        solid = (self.kinds != PROPAGATED) & (self.kinds != OUTSIDE)
+        last = np.maximum.accumulate(np.where(solid, self.stops - 1, -1))
+        before = np.concatenate((np.full(1, -1), last))[: len(self.starts)]
+        return np.where(before >= 0, before, self.starts - 1)
 
     def visible(self, first: int, last: int) -> slice:
         """Runs that touch the frames first..last."""
