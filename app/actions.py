@@ -159,6 +159,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("delete_mask", MASKS, "Delete mask in this frame", "Del", MASK),
     _a("run", MODEL, "Run the model…", "Ctrl+R", VIDEO),
     _a("run_from_here", MODEL, "Run again from here…", "Ctrl+Shift+R", VIDEO),
+    _a("replay", MODEL, "Replay with other constants…", "Ctrl+Alt+R", VIDEO),
     _a("pause_run", MODEL, "Pause or go on", "Ctrl+Shift+P", RUNNING),
     _a("cancel_run", MODEL, "Cancel the run", "Ctrl+.", RUNNING),
     _a("frame_reviewed", REVIEW, "Frame is reviewed", "Y", VIDEO, True),

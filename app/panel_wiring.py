@@ -12,6 +12,7 @@ from app.dialogs.tour import Find, Tour, first_steps
 from app.failure_wiring import connect_failures
 from app.panels.inspector_facts import facts_of
 from app.panels.why_facts import why_at
+from app.replay_wiring import connect_replay
 from app.window import Window
 from stmask_core.document.records import Colour, Track, TrackId, VideoId
 from stmask_core.errors import FormatError
@@ -92,6 +93,7 @@ def connect_panels(w: Window) -> None:
     _connect_inspector(w)
     _connect_notes_and_problems(w)
     connect_failures(w, partial(_go_to, w))
+    connect_replay(w, partial(_go_to, w))
     _connect_run(w)
     _connect_legend(w)
     PanelFeed(w).show()
@@ -161,9 +163,14 @@ def _connect_run(w: Window) -> None:
 
 
 def _may_leave(w: Window) -> bool:
-    """A run in progress is asked about; what it has written stays in any case."""
-    if not w.run_flow.is_running:
-        return True
+    """A run in progress is asked about; what it has written stays in any case. A replay is left off."""
+    if w.run_flow.is_running and not _may_stop(w):
+        return False
+    w.replay_flow.stop_now()
+    return True
+
+
+def _may_stop(w: Window) -> bool:
     question = QMessageBox(w.main)
     question.setIcon(QMessageBox.Icon.Question)
     question.setWindowTitle(w.main.tr("The model is running"))

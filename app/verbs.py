@@ -224,6 +224,7 @@ def _model_verbs(w: Window) -> Verbs:
     return {
         "run": w.run_flow.ask,
         "run_from_here": lambda: w.run_flow.ask(w.view_state.frame),
+        "replay": w.replay_flow.ask,
         "pause_run": w.run_flow.toggle_pause,
         "cancel_run": w.run_flow.cancel,
         "add_note": w.review_flow.ask_note,

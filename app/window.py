@@ -17,6 +17,7 @@ from app.flows.identity_flow import IdentityFlow
 from app.flows.inspect_flow import InspectFlow
 from app.flows.navigation import Navigation
 from app.flows.open_flow import OpenFlow
+from app.flows.replay_flow import ReplayFlow
 from app.flows.review_flow import ReviewFlow
 from app.flows.run_flow import RunFlow
 from app.flows.thumbnail_flow import ThumbnailFlow
@@ -73,6 +74,7 @@ class Window:
     exchange_flow: ExchangeFlow
     review_flow: ReviewFlow
     run_flow: RunFlow
+    replay_flow: ReplayFlow
     inspect_flow: InspectFlow
     thumbnail_flow: ThumbnailFlow
     truth_layer: TruthLayer

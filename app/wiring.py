@@ -23,6 +23,7 @@ from app.flows.identity_flow import IdentityFlow
 from app.flows.inspect_flow import InspectFlow
 from app.flows.navigation import Navigation
 from app.flows.open_flow import OpenFlow
+from app.flows.replay_flow import ReplayFlow
 from app.flows.review_flow import ReviewFlow
 from app.flows.run_flow import RunFlow
 from app.flows.thumbnail_flow import ThumbnailFlow
@@ -99,6 +100,7 @@ def build_window(application: QApplication, store: QSettings | None = None) -> W
         exchange_flow=ExchangeFlow(view_state, bridge, open_flow, file_lane, main),
         review_flow=ReviewFlow(view_state, bridge, main),
         run_flow=RunFlow(view_state, bridge, model_lane, settings, main),
+        replay_flow=ReplayFlow(view_state, bridge, model_lane, settings, main),
         inspect_flow=InspectFlow(view_state, bridge, file_lane, main),
         thumbnail_flow=ThumbnailFlow(view_state, bridge, loader, file_lane),
         truth_layer=TruthLayer(bridge, feed, canvas),
