@@ -27,6 +27,7 @@ from stmask_core.project import Project
 from stmask_core.structures.evidence import evidence_from_bytes
 
 FRAMES_PER_STEP = 20  # a reading that is not wanted any more ends at this pace
+FRAMES_PER_WORD = 1000
 WAIT_MS = 1500  # a run adds frames in bursts; they are read together
 Stretch = tuple[RunId, int, int]  # frames [first, stop) of a run
 Found = dict[RunId, RunSpans]
@@ -96,7 +97,8 @@ class EvidenceLanes(QObject):
         count = int((missing != 0).sum())
 
         def on_step(done: int) -> None:
-            self.said.emit(self.tr("Reading what the model knew: {0} %").format(100 * done // count))
+            if done % FRAMES_PER_WORD == 0:
+                self.said.emit(self.tr("Reading what the model knew: {0} %").format(100 * done // count))
 
         def on_found(found: Found) -> None:
             self._job = None

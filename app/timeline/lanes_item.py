@@ -12,12 +12,12 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF, QTransform
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from app.timeline.lane_evidence import NOTHING, LaneEvidence
-from app.timeline.rows import HUMAN, IMPORTED, OUTSIDE, PROPAGATED, Lane
+from app.timeline.rows import HUMAN, IMPORTED, OUTSIDE, PROPAGATED, Lane, Spans
 
 LANE_PX, SELECTED_LANE_PX = 14, 42
 HATCH_PX = 6  # from one line of the hatch to the next
 OLD = 10  # frames; the hatch of a mask carried this long is as faint as it gets
-CONTESTED = (255, 178, 44, 255)
+CONTESTED = (255, 255, 255, 255), (0, 0, 0, 255)
 
 
 class LanesItem(pg.GraphicsObject):
@@ -110,29 +110,25 @@ class LanesItem(pg.GraphicsObject):
         run, touched = _touched(spans.starts, spans.stops, edges)
         kinds = np.full(len(run), -1, np.int16)
         kinds[touched] = spans.kinds[run[touched]]
-        ages = np.zeros(len(run))
-        last = np.minimum(np.ceil(edges[1:])[touched] - 1, spans.stops[run[touched]] - 1)
-        ages[touched] = last - spans.ages_from[run[touched]]
-        worn = np.clip((ages - 1) / (OLD - 1), 0, 1)
-        pixels = np.zeros((height, len(run), 4), np.uint8)
-        pixels[..., :3] = lane.colour
         rows, columns = np.arange(height)[:, None], np.arange(len(run))[None, :]
-        alpha = np.where(kinds >= 0, 255, 0)[None, :].repeat(height, 0)
-        hatched = (rows + columns) % HATCH_PX >= HATCH_PX // 2
-        propagated = kinds == PROPAGATED
-        lines, between = (255 - 115 * worn).astype(int), (110 - 90 * worn).astype(int)
-        alpha = np.where(propagated, np.where(hatched, between, lines), alpha)
+        alpha = np.where(kinds >= 0, 255, 0).astype(np.uint8)[None, :].repeat(height, 0)
+        carried = np.flatnonzero(kinds == PROPAGATED)
+        if len(carried):
+            worn = _wear(spans, run[carried], edges[1:][carried])
+            hatched = (rows + carried) % HATCH_PX >= HATCH_PX // 2
+            alpha[:, carried] = np.where(hatched, 110 - 90 * worn, 255 - 115 * worn)
         thread = (np.abs(rows - height // 2) < 1) & (columns % 4 < 2)
         alpha[~thread & (kinds == OUTSIDE)] = 0
         _, hidden = _touched(evidence.hidden_starts, evidence.hidden_stops, edges)
-        dots = (rows == height // 2) & (columns % 6 < 2)
-        alpha = np.where(dots & hidden & (kinds < 0), 190, alpha)
+        alpha[height // 2, hidden & (kinds < 0) & (columns[0] % 6 < 2)] = 190
+        pixels = np.zeros((height, len(run), 4), np.uint8)
+        pixels[..., :3] = lane.colour
         pixels[..., 3] = alpha // 3 if lane.hidden else alpha
         line = self.text if not lane.hidden else self.faint
         pixels[-2:, kinds == HUMAN] = line.red(), line.green(), line.blue(), line.alpha()
-        _, contested = _touched(evidence.contested_starts, evidence.contested_stops, edges)
-        pixels[:3, contested] = CONTESTED
         pixels[:1, kinds == IMPORTED] = self.faint.red(), self.faint.green(), self.faint.blue(), 255
+        _, contested = _touched(evidence.contested_starts, evidence.contested_stops, edges)
+        pixels[:2, contested], pixels[2:4, contested] = CONTESTED  # seen on every colour
         return pixels
 
     def _paint_human_marks(
@@ -173,3 +169,9 @@ def _touched(
     touched = run >= 0
     touched[touched] = stops[run[touched]] > edges[:-1][touched]
     return run, touched
+
+
+def _wear(spans: Spans, run: NDArray[np.int64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far the age of the last mask before the frame positions ``right`` is on its way to OLD, 0 to 1."""
+    last = np.minimum(np.ceil(right) - 1, spans.stops[run] - 1)
+    return np.clip((last - spans.ages_from[run] - 1) / (OLD - 1), 0, 1)
