@@ -7,7 +7,7 @@ from functools import partial
 
 from app.flows.inspect_flow import Look
 from app.panels.event_rows import rows_of_errors, rows_of_events
-from app.panels.truth_rows import errors_per_frame, facts_of_truth
+from app.panels.truth_rows import facts_of_truth
 from app.window import Window
 from stmask_core.document.records import Colour, TrackId
 from stmask_core.structures.masks import Mask
@@ -50,7 +50,6 @@ def _show(w: Window, look: Look) -> None:
     rows = rows_of_events(inspection.events, name_of, mask_of)
     if truth is None:
         w.panels.failures.show_rows(rows)
-        w.feed.show_diagnostics(inspection.table)
     else:
         true_masks, found = truth.masks, truth.comparison.events
 
@@ -60,7 +59,7 @@ def _show(w: Window, look: Look) -> None:
         true_track = w.main.tr("true track {0}")
         errors = rows_of_errors(found, clip.length, name_of, mask_of, true_mask_of, true_track)
         w.panels.failures.show_rows(rows, errors, facts_of_truth(inspection, name_of))
-        w.feed.show_diagnostics(inspection.table, errors_per_frame(truth, clip.length))
+    w.feed.show_inspection(inspection)
     w.truth_layer.show(inspection)
     w.main.show_panel("failures")
     for warning in look.warnings:

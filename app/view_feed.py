@@ -6,8 +6,9 @@ The frame and its masks reach the canvas together; until a wished frame is decod
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QImage, QPixmap
 
@@ -16,17 +17,20 @@ from app.canvas.items import CanvasItem
 from app.document_bridge import DocumentBridge
 from app.panels.tracks_panel import TracksPanel
 from app.playback.frame_loader import FrameLoader
-from app.timeline.diagnostic_strips import diagnostic_strips
+from app.timeline.diagnostic_strips import look_strips
 from app.timeline.timeline_view import TimelineView
 from app.view_state import ViewState
 from stmask_core.document.changes import Diff
 from stmask_core.document.queries import inferred_spans, reviewed_frames
 from stmask_core.document.records import TrackId, VideoId
 from stmask_core.errors import StmaskError
-from stmask_core.review.diagnostics.catalogue import DiagnosticTable
+
+if TYPE_CHECKING:
+    from stmask_core.review.inspection import Inspection
 
 LANES_MS = 80  # the lanes and the table follow a burst of edits at this pace
 STRIPS_MS = 400
+MOST_BESIDE_COUNT = 2  # strips of a look; beside more there is no room for the count
 MOST_STRIP_MASKS = 2_000_000  # beyond this the score strip shows the selection only
 THUMBNAIL_PX = 160
 
@@ -50,8 +54,7 @@ class ViewFeed(QObject):
         self.canvas, self.timeline, self.tracks = canvas, timeline, tracks
         self.shown_frame = -1
         self._last_frame = 0
-        self._diagnostics: DiagnosticTable | None = None
-        self._errors: NDArray[np.float64] | None = None
+        self._inspection: Inspection | None = None
         self._lanes_timer = self._timer(LANES_MS, self.show_lanes)
         self._strips_timer = self._timer(STRIPS_MS, self.show_strips)
         self._cached_timer = self._timer(200, self._show_cached)
@@ -105,19 +108,16 @@ class ViewFeed(QObject):
         strips = {}
         if few or self.view_state.selection:
             strips[self.tr("score")] = self.bridge.score_strip(video, count, self.view_state.selection)
-        strips[self.tr("count")] = self.bridge.count_strip(video, count)
-        if self._errors is not None:
-            strips[self.tr("false and missed")] = self._errors
-        if self._diagnostics is not None and self.view_state.track is not None:
-            strips |= diagnostic_strips(self._diagnostics, self.view_state.track, count)
-        self.timeline.show_strips(strips)
+        found = {}
+        if self._inspection is not None:
+            found = look_strips(self._inspection, self.view_state.track, count)
+        if len(found) <= MOST_BESIDE_COUNT:
+            strips[self.tr("count")] = self.bridge.count_strip(video, count)
+        self.timeline.show_strips(strips | found)
 
-    def show_diagnostics(self, table: DiagnosticTable, errors: NDArray[np.float64] | None = None) -> None:
-        """Show strips of this table, of the video on the canvas, until another video comes.
-
-        errors: (frames,) how many there are against the truth, where it is known.
-        """
-        self._diagnostics, self._errors = table, errors
+    def show_inspection(self, inspection: Inspection) -> None:
+        """Show strips of what a look at the video on the canvas found, until another video comes."""
+        self._inspection = inspection
         self.show_strips()
 
     def _video(self) -> VideoId | None:
@@ -134,7 +134,7 @@ class ViewFeed(QObject):
     def _on_video(self, video: object | None) -> None:
         self.shown_frame = -1
         self._last_frame = 0
-        self._diagnostics = self._errors = None
+        self._inspection = None
         self.canvas.show_message("" if video is None else self.tr("Reading the video…"))
         self.timeline.show_video(self.view_state.frame_count)
         self.show_lanes()

@@ -214,6 +214,7 @@ def _steps(path: Path, video: VideoId, truth: Path | None, pictures: bool) -> Ge
             compared = compare_document(truth, project.document)
             place = list(project.document.videos).index(video)
             against = against_truth(compared, place, clip)
+            _ = against.comparison.iou  # worked out here: the strips ask for it on the GUI thread
             warnings += compared.warnings
         return Look(inspect(clip, against), tuple(warnings))
 

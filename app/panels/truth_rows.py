@@ -1,12 +1,9 @@
-"""What a video is worth against its truth, for the panel and the timeline: numbers and tracks. No Qt."""
+"""What a video is worth against its truth, for the panel: numbers and tracks. No Qt."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
 
 from app.panels.event_rows import NameOf
 from stmask_core.document.records import Colour
@@ -93,14 +90,6 @@ def facts_of_truth(inspection: Inspection, name_of: NameOf) -> TruthFacts | None
             kinds.append(KindRow(kind, tracks, gain.AP, gain.AP50))
     kinds.sort(key=lambda row: (row.kind == "right", -(row.AP or 0.0)))
     return TruthFacts(_scores(truth), tuple(kinds), truth.comparison.frames)
-
-
-def errors_per_frame(truth: AgainstTruth, frame_count: int) -> NDArray[np.float64]:
-    """(frame_count,) false masks and missed objects; NaN behind the end of the truth."""
-    errors = np.full(frame_count, np.nan)
-    for verdict in truth.comparison.frames[:frame_count]:
-        errors[verdict.frame] = verdict.wrong + verdict.missed
-    return errors
 
 
 def _scores(truth: AgainstTruth) -> TruthScores:
