@@ -62,5 +62,5 @@ def _show(w: Window, look: Look) -> None:
     w.feed.show_inspection(inspection)
     w.truth_layer.show(inspection)
     w.main.show_panel("failures")
-    for warning in look.warnings:
-        w.main.say(warning)
+    if look.warnings:
+        w.main.say(" · ".join(look.warnings))

@@ -207,6 +207,7 @@ def _steps(path: Path, video: VideoId, truth: Path | None, pictures: bool) -> Ge
         if observer.unreadable:
             warnings.append(f"The evidence of {len(observer.unreadable)} frames is damaged.")
         clip, against = observer.clip(), None
+        _ = clip.by_frame
         if truth is not None:
             from stmask_core.cli.inspect import against_truth
             from stmask_core.cli.scored_files import compare_document
@@ -214,7 +215,7 @@ def _steps(path: Path, video: VideoId, truth: Path | None, pictures: bool) -> Ge
             compared = compare_document(truth, project.document)
             place = list(project.document.videos).index(video)
             against = against_truth(compared, place, clip)
-            _ = against.comparison.iou  # worked out here: the strips ask for it on the GUI thread
+            _ = against.comparison.iou  # worked out here, not when the GUI thread asks
             warnings += compared.warnings
         return Look(inspect(clip, against), tuple(warnings))
 

@@ -88,7 +88,8 @@ class TruthLayer(QObject):
         for track in judged.false.tolist():
             if track in masks:
                 outlines.append(Outline(masks[track], FALSE_COLOUR, filled=True, text=self.tr("false")))
-        return outlines
+        # a truth of another size lies elsewhere
+        return [o for o in outlines if (o.mask.height, o.mask.width) == clip.size]
 
     def _is_as_it_was(self, track: int, frame: int, mask: object) -> bool:
         annotation = self.bridge.document.annotation(TrackId(track), frame)

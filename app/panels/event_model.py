@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,9 +92,8 @@ class EventRows(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self.text(row)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self.tr("{0}\nSeverity {1}: {2}").format(
-                self._place(row), f"{row.severity:.2f}", row.cause
-            )
+            words = self.tr("Severity {0}: {1}").format(f"{row.severity:.2f}", row.cause)
+            return f"<qt>{escape(self._place(row))}<br>{escape(words)}</qt>"  # names may come from outside
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return self.tr("{0}, severity {1}: {2}").format(
                 self._place(row), f"{row.severity:.2f}", row.cause

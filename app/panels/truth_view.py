@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import (
@@ -122,7 +124,7 @@ class TruthView(QWidget):
             lines.append(child)
             child.setData(WHAT, PLACE, (row.frame, row.track))
             child.setIcon(WHAT, _swatch(row.colour, self.fontMetrics().height()))
-            child.setToolTip(WHAT, self._name(row))
+            child.setToolTip(WHAT, f"<qt>{escape(self._name(row))}</qt>")  # names may come from outside
         for line in lines:
             for column in (IOU, SCORE, GAIN):
                 line.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

@@ -3,14 +3,17 @@
 import csv
 import io
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from app.panels.event_rows import rows_csv, rows_of_errors, rows_of_events
+from app.panels.event_pictures import object_picture
+from app.panels.event_rows import ObjectView, rows_csv, rows_of_errors, rows_of_events
 from app.panels.events_panel import EventsPanel
 from stmask_core.review.comparison import compare
 from stmask_core.review.events import events_csv, find_events
+from stmask_core.structures.masks import Mask
 from tests.core import test_review_truth as truths
 from tests.core.test_review_diagnostics import block, clip, track
 
@@ -142,6 +145,31 @@ def test_it_is_narrowed_by_kind_and_severity_and_the_choice_stays(panel, events)
     assert not panel.save_button.isEnabled()
 
 
+def test_it_is_narrowed_by_track_and_words_too(panel, events):
+    panel.show_rows(rows_of_events(events, name_of, nowhere))
+    choose(panel.track, "#2 dog")
+    assert {row.track for row in panel.model.rows} == {2}
+    choose(panel.track, None)
+    QTest.keyClicks(panel.words, "TAKEN again")
+    assert [row.kind for row in panel.model.rows] == ["re-match"]
+    assert panel.summary.text() == f"1 of {len(events)} places"
+    gone = []
+    panel.go_to.connect(lambda frame, track: gone.append((frame, track)))
+    assert panel.step(True)
+    assert not panel.step(True)
+    assert gone == [(20, 1)]
+    QTest.keyClicks(panel.words, " nowhere")
+    assert not panel.model.rows
+    panel.clear()
+    assert not panel.words.text()
+
+
+def test_names_from_outside_are_words_and_nothing_else(panel, events):
+    panel.show_rows(rows_of_events(events, lambda track: (f"<img src=x>{track}", RED), nowhere))
+    row = next(n for n, e in enumerate(events) if e.track is not None)
+    assert "&lt;img" in text(panel, row, Qt.ItemDataRole.ToolTipRole)
+
+
 def test_errors_come_to_the_front_and_the_suspicions_stay_at_hand(panel, events, errors):
     suspicions = rows_of_events(events, name_of, nowhere)
     panel.show_rows(suspicions)
@@ -187,3 +215,53 @@ def test_what_it_says(panel, events, qtbot):
     assert panel.summary.text().endswith("look again.")
     panel.clear()
     assert not panel.model.rows
+
+
+# Small pictures
+
+GREY, SIZE = 90, (64, 48)
+
+
+def picture_of(mask, size=(200, 300)):
+    """Of a grey image (height, width) with one bright pixel column at x = 150."""
+    image = np.full((*size, 3), GREY, np.uint8)
+    image[:, 150] = 255
+    return object_picture(image, ObjectView(0, mask, RED), SIZE)
+
+
+def square(x, y, side, size=(200, 300)):
+    bits = np.ones((side, side), bool)
+    return Mask.from_crop(bits, y0=y, x0=x, height=size[0], width=size[1])
+
+
+def reds(picture):
+    """(rows, columns) where the outline is drawn."""
+    red, green, _ = np.moveaxis(picture.astype(int), 2, 0)
+    return np.nonzero((red - green) > 60)
+
+
+def test_a_picture_shows_the_object_in_its_middle_outlined():
+    picture = picture_of(square(40, 80, 40))
+    assert picture.shape == (48, 64, 3)
+    rows, columns = reds(picture)
+    assert (rows.min() + rows.max()) / 2 == pytest.approx(23.5, abs=1)
+    assert (columns.min() + columns.max()) / 2 == pytest.approx(31.5, abs=1)
+    across = rows.max() - rows.min()
+    assert across == pytest.approx(np.ptp(columns), abs=1)  # a square stays one
+    assert picture[(rows.min() + rows.max()) // 2, 32].tolist() == [GREY] * 3  # nothing fills it
+
+
+@pytest.mark.parametrize("at", [(0, 0), (290, 190), (0, 100), (299, 199)])
+def test_at_the_border_of_the_image_nothing_is_made_up(at):
+    picture = picture_of(square(*at, 10))
+    assert len(reds(picture)[0])
+    assert not (picture == 40).all(axis=2).any()  # no ground is seen
+
+
+def test_without_a_mask_the_whole_frame_is_shown_on_a_ground():
+    picture = picture_of(None)
+    assert not len(reds(picture)[0])
+    assert picture[24].max(axis=1).argmax() in (31, 32)
+    assert (picture[0] == 40).all()  # the image is wider than the picture
+    other = picture_of(square(5, 5, 10, size=(20, 20)))
+    assert np.array_equal(picture, other)  # a mask of another size lies nowhere
