@@ -82,6 +82,7 @@ class TimelineView(QWidget):
         self.view_state.frame_changed.connect(self._on_frame)
         self.view_state.range_changed.connect(self._on_range)
         self._plot.getViewBox().sigXRangeChanged.connect(lambda *_: self._show_position())
+        self._plot.getViewBox().sigResized.connect(lambda *_: self._limit())
 
     def _make_plot(self, row: int) -> pg.PlotItem:
         plot = self.graphics.addPlot(row=row, col=0)
@@ -241,7 +242,6 @@ class TimelineView(QWidget):
         kind = event.type()
         if kind == QEvent.Type.Resize:
             self._fit_strips()
-            self._limit()
         elif self.view_state.frame_count and isinstance(event, QWheelEvent):
             self._wheel(event)
             return True
