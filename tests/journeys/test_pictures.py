@@ -18,9 +18,11 @@ from app.canvas.id_legend import IdLegend
 from app.dialogs.export_dialog import ExportDialog
 from app.dialogs.run_dialog import RunDialog
 from app.flows.run_request import RunRequest
+from app.panels.events_panel import SCORES
 from stmask_core.opencv import cv2
 from tests.conftest import REPOSITORY
 from tests.core.tiny_model import write_tiny_weights
+from tests.journeys.conftest import SAMPLE
 
 FOR_THE_GUIDE = bool(os.environ.get("STMASK_WRITE_GUIDE"))
 WIDTH, HEIGHT = 1280, 800
@@ -153,11 +155,30 @@ def test_problems(in_the_middle, camera):
     camera.take(main.tabs, "problems")
 
 
-def test_result_of_a_run(user, sample, weights, camera):
+def run_over(user, sample, weights):
+    """Open the sample and run the network over it."""
     user.window.open_flow.open_path(sample)
     user.wait_for_frame(0)
     user.window.run_flow.start(RunRequest(weights, 0, 71, precision="fp32"))
     user.until(lambda: not user.window.run_flow.is_running, timeout=300_000)
+
+
+def test_failures(user, sample, weights, camera):
+    run_over(user, sample, weights)
+    roomy(user)
+    user.window.inspect_flow.look(SAMPLE / "sample.json")
+    panel = user.window.panels.failures
+    user.until(lambda: bool(panel.model.rows))
+    panel.step(True)
+    user.wait_for_frame(user.state.frame)
+    user.until(lambda: all(panel.model.has_picture(row) for row in panel.model.rows[:2]))
+    camera.take(user.main, "failures")
+    panel.queue.setCurrentIndex(panel.queue.findData(SCORES))
+    camera.take(panel, "verdicts")
+
+
+def test_result_of_a_run(user, sample, weights, camera):
+    run_over(user, sample, weights)
     user.state.select((sorted(user.document.tracks)[1],))
     for frame in (0, 24, 48):
         user.window.navigation.jump(frame)
