@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.panels.empty_hint import EmptyHint
 from app.panels.event_model import EventRows, Index
 from app.panels.event_rows import EventRow, Filter
 from app.panels.truth_rows import TruthFacts
@@ -62,6 +63,7 @@ class EventsPanel(QWidget):
         self.model = EventRows(self.list)
         self.list.setModel(self.model)
         self.list.setIconSize(self.model.icon_size)
+        self.hint = EmptyHint(self.list, "")
         self.cause = QLabel()  # of the chosen event, whole
         self.cause.setWordWrap(True)
         self.cause.setAccessibleName(self.tr("Why"))
@@ -233,12 +235,21 @@ class EventsPanel(QWidget):
         )
         rows = [row for row in self._rows if asked.passes(row, text(row))]
         self.model.show(rows)
+        self.hint.setText(self._why_empty())
         if chosen in rows:
             self.list.setCurrentIndex(self.model.index(rows.index(chosen)))
         self.save_button.setEnabled(bool(rows))
         self.report_button.setEnabled(self._suspicions is not None)
         self._show_cause()
         self.show_summary()
+
+    def _why_empty(self) -> str:
+        """What to say where no line is."""
+        if self._suspicions is None:
+            return self.tr("Looking for failures lists the worst places here, and what likely went wrong.")
+        if not self._rows:
+            return self.tr("Nothing looks wrong.")
+        return self.tr("No event passes the filters.")
 
     def _show_cause(self, *_: object) -> None:
         row = self.row

@@ -153,7 +153,7 @@ def _against_truth(truth: AgainstTruth) -> str:
         for kind, gain in truth.breakdown.gains.items()
     ]
     verdicts = [
-        (_number(v.track), _number(v.truth), v.kind, _number(v.iou), _number(v.score))
+        (_number(v.track), _number(v.truth), v.kind, _number(v.iou), _number(v.score), _number(v.AP_gain))
         for v in truth.breakdown.verdicts
     ]
     frames = truth.comparison.frames
@@ -164,7 +164,7 @@ def _against_truth(truth: AgainstTruth) -> str:
             "<h3>What fixing one kind of error alone would add</h3>",
             _table(("error", "tracks", "AP", "AP50"), gains),
             "<h3>Tracks</h3>",
-            _table(("track", "true track", "verdict", "IoU", "score"), verdicts),
+            _table(("track", "true track", "verdict", "IoU", "score", "AP gained"), verdicts),
             bars("Wrong masks per frame", np.array([f.wrong for f in frames], np.float64)),
             bars("Missed objects per frame", np.array([f.missed for f in frames], np.float64)),
             bars("Identity switches", np.array([f.identity_switches for f in frames], np.float64)),

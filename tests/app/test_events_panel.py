@@ -160,6 +160,7 @@ def test_it_is_narrowed_by_track_and_words_too(panel, events):
     assert gone == [(20, 1)]
     QTest.keyClicks(panel.words, " nowhere")
     assert not panel.model.rows
+    assert "filters" in panel.hint.text()
     panel.clear()
     assert not panel.words.text()
 
@@ -206,8 +207,9 @@ def test_what_it_says(panel, events, qtbot):
     assert "3 of 40" in panel.summary.text()
     panel.show_summary()
     assert panel.summary.text() == "Not looked for failures yet."
+    assert panel.hint.isVisible()
     panel.show_rows([])
-    assert panel.summary.text() == "Nothing looks wrong."
+    assert panel.summary.text() == panel.hint.text() == "Nothing looks wrong."
     panel.mark_stale()
     assert panel.summary.text() == "Nothing looks wrong."
     panel.show_rows(rows_of_events(events, name_of, nowhere))
