@@ -21,7 +21,7 @@ from stmask_core.document.records import Colour
 
 PLACE = Qt.ItemDataRole.UserRole  # (frame, track) of a line
 EXPANDED = 8  # verdicts with more tracks start folded
-WHAT, IOU, SCORE, GAIN = range(4)
+WHAT, IOU, GAIN = range(3)
 COLUMNS = 5  # of the numbers at the top
 UNDEFINED = "–"
 
@@ -41,13 +41,13 @@ class TruthView(QWidget):
         self.here.setAccessibleName(self.tr("This frame against the truth"))
         self.tree = QTreeWidget()
         self.tree.setAccessibleName(self.tr("Verdicts"))
-        heads = [self.tr("Verdict, tracks"), self.tr("IoU"), self.tr("Score"), self.tr("AP +")]
+        heads = [self.tr("Verdict, tracks → true"), self.tr("IoU"), self.tr("AP +")]
         self.tree.setHeaderLabels(heads)
         self.tree.headerItem().setToolTip(GAIN, self.tr("AP gained by fixing only this"))
         self.tree.setIndentation(self.fontMetrics().height())
         self.tree.header().setStretchLastSection(False)
         self.tree.header().setSectionResizeMode(WHAT, QHeaderView.ResizeMode.Stretch)
-        for column in (IOU, SCORE, GAIN):
+        for column in (IOU, GAIN):
             self.tree.header().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         layout = QVBoxLayout(self)
@@ -112,28 +112,35 @@ class TruthView(QWidget):
 
     def _add(self, kind: KindRow) -> None:
         text = f"{self.verdict_text(kind.kind)} ({len(kind.tracks)})"
-        parent = QTreeWidgetItem(self.tree, [text, "", "", _gain(kind.AP)])
+        parent = QTreeWidgetItem(self.tree, [text, "", _gain(kind.AP)])
         font = parent.font(WHAT)
         font.setBold(True)
         parent.setFont(WHAT, font)
         parent.setToolTip(WHAT, self._meaning(kind.kind))
         lines = [parent]
         for row in kind.tracks:
-            texts = [self._name(row), _number(row.iou), _number(row.score), _gain(row.AP_gain)]
+            texts = [self._name(row), _number(row.iou), _gain(row.AP_gain)]
             child = QTreeWidgetItem(parent, texts)
             lines.append(child)
             child.setData(WHAT, PLACE, (row.frame, row.track))
             child.setIcon(WHAT, _swatch(row.colour, self.fontMetrics().height()))
-            child.setToolTip(WHAT, f"<qt>{escape(self._name(row))}</qt>")  # names may come from outside
+            child.setToolTip(WHAT, self._whole(row))
         for line in lines:
-            for column in (IOU, SCORE, GAIN):
+            for column in (IOU, GAIN):
                 line.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         parent.setExpanded(len(kind.tracks) <= EXPANDED)
 
     def _name(self, row: VerdictRow) -> str:
         if row.track is None:
             return self.tr("true {0}").format(row.truth)
-        return self.tr("{0} → true {1}").format(row.name, row.truth) if row.truth else row.name
+        return f"{row.name} → {row.truth.split()[0]}" if row.truth else row.name
+
+    def _whole(self, row: VerdictRow) -> str:
+        """All about a track as a tool tip; names may come from outside."""
+        parts = [row.name, self.tr("true track {0}").format(row.truth) if row.truth else ""]
+        if row.score is not None:
+            parts.append(self.tr("score {0}").format(f"{row.score:.2f}"))
+        return f"<qt>{escape(', '.join(part for part in parts if part))}</qt>"
 
     def _frame_in_words(self, frame: int) -> str:
         if self._facts is None:
