@@ -11,10 +11,11 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QStandardPaths, QTimer, Signal
-from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.document_bridge import DocumentBridge
 from app.errors import show_error
+from app.flows.recovery import Recovery
 from app.jobs.job import Job
 from app.jobs.lane import JobLane
 from app.playback.frame_loader import FrameLoader, FrameSource
@@ -22,7 +23,7 @@ from app.playback.player import Player
 from app.settings import Settings
 from app.view_state import ViewState
 from stmask_core.document.changes import Focus
-from stmask_core.document.records import Video, VideoId
+from stmask_core.document.records import VideoId
 from stmask_core.errors import StmaskError, VideoError
 from stmask_core.project import Project
 
@@ -66,6 +67,10 @@ class OpenFlow(QObject):
         self._loader, self._player = loader, player
         self._waiting: list[Path] = []  # dropped together with the one being opened
         self.window = window
+        self._recovery = Recovery(bridge, lane, window)
+        self._recovery.rescued.connect(self.open_project)
+        self._recovery.found.connect(self.show_video)
+        self._recovery.busy.connect(self.busy)
         self.may_leave: Callable[[], bool] = lambda: True  # asks about a running model
 
     # asking for a path
@@ -170,7 +175,7 @@ class OpenFlow(QObject):
         try:
             path = project.find_video(video)
         except VideoError as error:
-            self._ask_where(record, error)
+            self._recovery.ask_where(record, error)
             path = None
         if record.frame_rate > 0:
             self._player.frame_rate = record.frame_rate
@@ -213,7 +218,7 @@ class OpenFlow(QObject):
 
         job = self._lane.start(f"open {path.name}", steps)
         job.succeeded.connect(self._turn_to)
-        job.failed.connect(lambda error: show_error(self.window, error))
+        job.failed.connect(partial(self._recovery.explain, path))
         job.ended.connect(lambda: self.busy.emit(""))
         return job
 
@@ -235,44 +240,11 @@ class OpenFlow(QObject):
         if videos:
             self.show_video(videos[0])
         if project.document.read_only_reason:
-            reason = project.document.read_only_reason
-            QTimer.singleShot(0, lambda: self._tell_read_only(reason))
-
-    def _tell_read_only(self, reason: str) -> None:
-        box = QMessageBox(self.window)
-        box.setIcon(QMessageBox.Icon.Information)
-        box.setWindowTitle(self.tr("Opened for reading only"))
-        box.setText(
-            self.tr("This project can be looked at and exported, but not changed: {0}").format(reason)
-        )
-        box.setStandardButtons(QMessageBox.StandardButton.Ok)
-        box.open()
+            tell = self._recovery.tell_read_only
+            QTimer.singleShot(0, partial(tell, project.path, project.document.read_only_reason))
 
     def _add(self, project: Project, path: Path) -> VideoId:
         return project.add_video(path).id
-
-    def _ask_where(self, record: Video, error: StmaskError) -> None:
-        box = QMessageBox(self.window)
-        box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle(self.tr("The video has moved"))
-        box.setText(error.message)
-        box.setInformativeText(self.tr("Masks and identities can be seen and exported without it."))
-        find = box.addButton(self.tr("Find it…"), QMessageBox.ButtonRole.AcceptRole)
-        box.addButton(self.tr("Go on without"), QMessageBox.ButtonRole.RejectRole)
-        find.clicked.connect(
-            lambda: self._ask_file(
-                self.tr("Where is {0}?").format(record.name), "", lambda path: self._relink(record.id, path)
-            )
-        )
-        box.open()
-
-    def _relink(self, video: VideoId, path: Path) -> None:
-        def act() -> None:
-            assert self.bridge.project is not None, "asked while a project is open"
-            self.bridge.project.relink_video(video, path)
-            self.show_video(video)
-
-        self._guarded(act)
 
     def _save_copy(self, path: Path) -> None:
         assert self.bridge.project is not None, "the action needs a project"

@@ -7,16 +7,19 @@ import sqlite3
 import subprocess
 import sys
 
+import av
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QFileDialog, QLineEdit, QMessageBox
 
 from app.dialogs.import_dialog import ImportDialog
 from app.dialogs.run_dialog import RunDialog
 from stmask_core.document.queries import inferred_spans
 from stmask_core.formats.ytvis_exchange import read_ytvis
 from stmask_core.project import Project
+from stmask_core.video.source import open_video
 from tests.conftest import REPOSITORY
 from tests.core.tiny_model import write_tiny_weights
 
@@ -243,3 +246,134 @@ def test_a_full_disk_is_said_and_the_work_goes_on_when_there_is_room(at_work, tm
     assert not at_work.document.annotations.has(track, 0)
     with Project.open(at_work.window.bridge.project.path, read_only=True) as reader:
         assert records(reader.document) == records(at_work.document)
+
+
+def press(user, text, kind=QMessageBox):
+    """Press a button of the box on the screen."""
+    box = user.dialog(kind)
+    button = next(b for b in box.buttons() if b.text() == text)
+    assert button.isEnabled()
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def choose(user, path):
+    """Type a path into the question for a file, and Enter."""
+    dialog = user.dialog(QFileDialog)
+    user.until(dialog.isActiveWindow)
+    field = dialog.findChild(QLineEdit)
+    field.selectAll()
+    QTest.keyClicks(field, str(path))
+    QTest.keyClick(field, Qt.Key.Key_Return)
+
+
+@pytest.mark.parametrize(
+    ("damage", "opens", "tracks_lost"),
+    [("UPDATE tracks SET data = '{' WHERE id = 2", False, 1), ("UPDATE history SET focus = '{'", True, 0)],
+)
+def test_what_is_readable_of_a_damaged_project_is_saved_as_another(
+    user, annotated, tmp_path, damage, opens, tracks_lost
+):
+    with Project.open(annotated) as sound:
+        tracks, masks = len(sound.document.tracks), len(sound.document.annotations)
+        gone = len(sound.document.annotations.rows(2)) if tracks_lost else 0
+    with sqlite3.connect(annotated) as connection:
+        connection.execute(damage)
+    connection.close()
+    content, out = annotated.read_bytes(), tmp_path / "whole.stm"
+    user.window.open_flow.open_project(annotated)
+    box = user.dialog(QMessageBox)
+    assert "stmask validate" not in f"{box.text()} {box.informativeText()}"
+    assert (user.window.bridge.project is not None) is opens
+    press(user, "Save what is readable as…")
+    choose(user, out)
+    user.until(out.exists)
+    text = words_of(user)
+    assert f"{masks - gone} masks" in text
+    assert ("Lost" in text) is bool(tracks_lost)
+    user.until(lambda: user.window.bridge.project is not None and user.window.bridge.project.path == out)
+    user.wait_for_frame(0)
+    assert len(user.document.tracks) == tracks - tracks_lost
+    assert not user.document.read_only_reason
+    user.key("N")
+    assert annotated.read_bytes() == content
+
+
+def test_a_rescue_replaces_nothing(user, annotated, tmp_path):
+    with sqlite3.connect(annotated) as connection:
+        connection.execute("UPDATE tracks SET data = '{'")
+    connection.close()
+    content = annotated.read_bytes()
+    user.window.open_flow.open_project(annotated)
+    press(user, "Save what is readable as…")
+    choose(user, annotated)
+    assert "exists already" in words_of(user)
+    assert annotated.read_bytes() == content
+
+
+@pytest.fixture
+def moved(annotated, sample, tmp_path):
+    """A folder that the annotated video went to."""
+    away = tmp_path / "elsewhere"
+    away.mkdir()
+    os.rename(sample, away / "renamed.mp4")
+    return away
+
+
+def write_video(path, source, frames, size=None):
+    """The first frames of a video, encoded anew, maybe in another size."""
+    with open_video(source) as video, av.open(str(path), "w") as container:
+        width, height = size or (video.info.width, video.info.height)
+        stream = container.add_stream("mpeg4", rate=24)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for image in video.frames(0, frames):
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), "rgb24")
+            container.mux(stream.encode(picture.reformat(width, height)))
+        container.mux(stream.encode(None))
+
+
+def test_a_video_that_moved_is_found_by_its_content(user, annotated, moved):
+    user.window.open_flow.open_project(annotated)
+    press(user, "Find it…")
+    choose(user, moved / "renamed.mp4")
+    user.wait_for_frame(0)
+    (video,) = user.document.videos.values()
+    assert video.path == "elsewhere/renamed.mp4"
+    assert not shown(user)
+
+
+def test_another_video_is_taken_only_when_somebody_insists(user, annotated, moved):
+    cut = moved / "cut.mp4"
+    write_video(cut, moved / "renamed.mp4", 40)
+    user.window.open_flow.open_project(annotated)
+    press(user, "Find it…")
+    choose(user, cut)
+    text = user.dialog(QMessageBox).informativeText()
+    assert "72 frames" in text
+    assert "40 frames" in text
+    press(user, "Cancel")
+    (video,) = user.document.videos.values()
+    assert video.path == "sample.mp4"
+    user.window.open_flow.show_video(video.id)
+    press(user, "Find it…")
+    choose(user, cut)
+    press(user, "Use it all the same")
+    user.wait_for_frame(0)
+    assert next(iter(user.document.videos.values())).path == "elsewhere/cut.mp4"
+    user.key("Ctrl+W")
+    user.window.open_flow.open_project(annotated)
+    user.wait_for_frame(0)
+    assert not shown(user)
+
+
+def test_a_video_of_another_size_is_never_taken(user, annotated, moved):
+    small = moved / "small.mp4"
+    write_video(small, moved / "renamed.mp4", 10, (160, 90))
+    user.window.open_flow.open_project(annotated)
+    press(user, "Find it…")
+    choose(user, small)
+    box = user.dialog(QMessageBox)
+    assert "another size" in box.informativeText()
+    assert "Use it all the same" not in [button.text() for button in box.buttons()]
+    press(user, "Find another…")
+    choose(user, moved / "renamed.mp4")
+    user.wait_for_frame(0)
