@@ -222,11 +222,11 @@ class EvidenceFlow(QObject):
         }[choice]
 
     def _words_for_range(self, name: str, counts: ChoiceCounts) -> str:
-        words = self.tr("{0} in {1} frames").format(name, counts.changed)
+        words = self.tr("{0}; frames changed: {1}").format(name, counts.changed)
         if counts.locked:
-            words += self.tr("; {0} locked frames kept").format(counts.locked)
+            words += self.tr(", locked and kept: {0}").format(counts.locked)
         if counts.missing:
-            words += self.tr("; {0} frames have none").format(counts.missing)
+            words += self.tr(", without one: {0}").format(counts.missing)
         return words + "."
 
     def _needed_track(self) -> TrackId:

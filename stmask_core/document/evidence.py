@@ -164,9 +164,10 @@ def leftovers_at(document: Document, run: ModelRun, frame: int) -> tuple[Leftove
         found.append(
             Leftover(kind, run.id, frame, row, evidence.masks[row], score, category, track_of.get(number))
         )
-    renewed = set(evidence.wanted[evidence.outcomes != LOST].tolist())
+    renewed = evidence.wanted[evidence.outcomes != LOST].tolist()
+    unseen = set(evidence.hidden.tolist()) - set(renewed)
     for row, number in enumerate(evidence.track_ids.tolist()):
-        if number in evidence.hidden and number not in renewed and is_absent(number):
+        if number in unseen and is_absent(number):
             score, category = float(evidence.track_scores[row]), int(evidence.track_categories[row])
             mask = evidence.track_masks[row]
             found.append(Leftover("hidden", run.id, frame, row, mask, score, category, track_of.get(number)))

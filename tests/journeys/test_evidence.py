@@ -187,8 +187,8 @@ def test_a_range_takes_the_same_choice_and_leaves_locked_masks(predicted):
             assert annotation == locked
         elif kept is not None and kept.carried is not None:
             assert annotation.mask == kept.carried
-    assert "Carried mask in" in message(predicted)
-    assert "1 locked frames kept" in message(predicted)
+    assert "Carried mask; frames changed" in message(predicted)
+    assert "locked and kept: 1" in message(predicted)
 
 
 def test_an_object_that_no_run_knows_is_told(predicted):
