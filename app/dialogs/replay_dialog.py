@@ -30,7 +30,7 @@ from stmask_core.tracking.association import AssociationSettings
 if TYPE_CHECKING:
     from stmask_core.engine.replay import ReplayTally
 
-WIDTH, HEIGHT = 1040, 640
+WIDTH, HEIGHT = 1160, 640
 
 
 class ReplayDialog(QDialog):
@@ -64,6 +64,7 @@ class ReplayDialog(QDialog):
         self._make_progress()
         self._lay_out()
         self._connect()
+        self.show_unavailable("")
         self.resize(WIDTH, HEIGHT)
 
     # what is shown
@@ -114,10 +115,13 @@ class ReplayDialog(QDialog):
         self._refusal = reason
         self._allow()
 
-    def show_comparison(self, before: ReplayTally, after: ReplayTally, rows: Sequence[ReplayRow]) -> None:
-        """Show what the constants change."""
+    def show_comparison(
+        self, before: ReplayTally, after: ReplayTally, rows: Sequence[ReplayRow], note: str = ""
+    ) -> None:
+        """Show what the constants change. note: what there is to say while they are the run's."""
         self._rows, self._frames = rows, (before.first, before.frames)
-        self.verdict.setText(self._verdict(after))
+        same = note or self.tr("The run's own constants: the replay is the run, to the last bit.")
+        self.verdict.setText(same if self.form.is_the_runs else self._verdict(after))
         self._show_counts(before.counts(), after.counts())
         self._show_rows()
         self._allow()
@@ -314,8 +318,6 @@ class ReplayDialog(QDialog):
         )
 
     def _verdict(self, after: ReplayTally) -> str:
-        if self.form.is_the_runs:
-            return self.tr("The run's own constants: the replay is the run, to the last bit.")
         if after.estimated and self.estimate.isVisibleTo(self):
             return self.tr("An estimate: {0} times a track was left where it was.").format(
                 f"{after.estimated:,}"

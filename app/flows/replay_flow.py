@@ -104,7 +104,9 @@ class ReplayFlow(QObject):
         self._job: Job | None = None
         self._task: Task | None = None
         self._applying: Applying | None = None
-        self._before: tuple[RunId, ReplayTally] | None = None
+        self._before: tuple[RunId, ReplayTally] | None = None  # the run as it is
+        self._after: tuple[AssociationSettings, ReplayTally] | None = None  # what is shown
+        self._applied: tuple[RunId, str] | None = None  # the run that was written last, and what to say of it
         self._weights: str | None = None
         self._network: tuple[RunId, Once] | None = None
         self._model_runs = False
@@ -206,17 +208,18 @@ class ReplayFlow(QObject):
             None if dialog.estimate.isChecked() else self._network_of(runs.source),
             before,
         )
-        job = self._start("replay", steps, self._on_replayed)
-        count = (runs.source.last - runs.source.first + 1) * (1 if before is not None else 2)
-        self._tell(self.tr("Replaying…"), job, count)
+        job = self._start("replay", steps, partial(self._on_replayed, dialog.settings))
+        passes = (before is None) + (not dialog.form.is_the_runs)
+        self._tell(self.tr("Replaying…"), job, (runs.source.last - runs.source.first + 1) * passes)
 
-    def _on_replayed(self, found: Comparison) -> None:
+    def _on_replayed(self, settings: AssociationSettings, found: Comparison) -> None:
         dialog, runs = self.dialog, self._runs
         assert dialog is not None
         assert runs is not None, "a replay begins with the runs"
-        self._before = runs.latest.id, found.before
+        self._before, self._after = (runs.latest.id, found.before), (settings, found.after)
+        note = self._applied[1] if self._applied and self._applied[0] == runs.latest.id else ""
         rows = rows_of_replay(found.before, found.after, partial(self._track_of_run, runs))
-        dialog.show_comparison(found.before, found.after, rows)
+        dialog.show_comparison(found.before, found.after, rows, note)
 
     def _track_of_run(self, runs: RecordedRun, number: int) -> RunTrack:
         document = self.bridge.document
@@ -311,7 +314,11 @@ class ReplayFlow(QObject):
         text = self.tr("Applied: {0} tracks, {1} masks.").format(tracks, f"{now.writer.masks:,}")
         if now.writer.kept:
             text += self.tr(" {0} stay as people made them.").format(f"{now.writer.kept:,}")
-        self.said.emit(text + self.tr(" Ctrl+Z takes it back."))
+        text += self.tr(" Ctrl+Z takes it back.")
+        self._applied = run.id, text
+        if self._after is not None and self._after[0] == constants_of_run(run.settings["association"]):
+            self._before = run.id, self._after[1]
+        self.said.emit(text)
         self._look()
 
     # jobs
@@ -328,7 +335,7 @@ class ReplayFlow(QObject):
         self._task = task
 
         job.succeeded.connect(lambda value: self._on_end(job, partial(done, value)))
-        job.failed.connect(lambda error: self._on_end(job, partial(self._on_failed, error)))
+        job.failed.connect(lambda error: self._on_end(job, partial(self._on_failed, task, error)))
         return job
 
     def _on_end(self, job: Job, then: Callable[[], object]) -> None:
@@ -345,12 +352,14 @@ class ReplayFlow(QObject):
         assert dialog is not None
         job.yielded.connect(lambda done: dialog.show_progress(text, done, count))
 
-    def _on_failed(self, error: Exception) -> None:
+    def _on_failed(self, task: Task, error: Exception) -> None:
         dialog = self.dialog
         assert dialog is not None
         self.stop_now()
         self._free()
-        if isinstance(error, MissingDependency | InferenceError):
+        if task == "look" and isinstance(error, StmaskError):
+            dialog.show_unavailable(str(error))
+        elif isinstance(error, MissingDependency | InferenceError):
             dialog.show_problem(str(error))
         elif isinstance(error, StmaskError):  # what else they advise is for the command line
             dialog.show_problem(error.message, weights=isinstance(error, CheckpointError))
@@ -455,7 +464,8 @@ def _replay_steps(
     of_run = constants_of_run(runs.latest.settings.get("association", {}))
     done = 0
     tallies = [] if before is None else [before]
-    for constants in (of_run, settings)[len(tallies) :]:
+    wanted = (of_run,) if settings == of_run else (of_run, settings)  # the run is its own replay
+    for constants in wanted[len(tallies) :]:
         tally = ReplayTally()
         for frame in replayed(recording, runs.source, constants, network):
             tally.add(frame)
@@ -463,7 +473,7 @@ def _replay_steps(
             if done % FRAMES_PER_STEP == 0:
                 yield done
         tallies.append(tally)
-    return Comparison(*tallies)
+    return Comparison(tallies[0], tallies[-1])
 
 
 def _record_steps(
