@@ -65,6 +65,7 @@ class PaletteDialog(QDialog):
         super().__init__(parent, Qt.WindowType.Popup)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setObjectName("palette")
+        self.setWindowTitle(self.tr("Find an action"))
         self._actions = actions
         self._line = QLineEdit(self)
         self._line.setPlaceholderText(self.tr("Type what you want to do"))

@@ -35,6 +35,7 @@ class SettingsDialog(QDialog):
         self.setWindowTitle(self.tr("Settings and shortcuts"))
         self._settings = settings
         pages = QTabWidget(self)
+        pages.setAccessibleName(self.tr("Pages of settings"))
         pages.addTab(self._looks_page(), self.tr("Looks"))
         pages.addTab(self._shortcuts_page(), self.tr("Shortcuts"))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)

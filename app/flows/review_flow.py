@@ -32,6 +32,7 @@ class ReviewFlow(QObject):
         dialog.setLabelText(self.tr("What should be looked at in frame {0}?").format(self.view_state.frame))
         dialog.setOption(QInputDialog.InputDialogOption.UsePlainTextEditForTextInput)
         for field in dialog.findChildren(QPlainTextEdit):
+            field.setAccessibleName(dialog.labelText())
             field.setTabChangesFocus(True)  # or the keyboard would never come to the buttons
         dialog.textValueSelected.connect(self.add_note)
         dialog.open()

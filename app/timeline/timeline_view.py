@@ -74,7 +74,8 @@ class TimelineView(QWidget):
         self.graphics.viewport().installEventFilter(self)
         self.graphics.viewport().setMouseTracking(True)
         self.setMinimumHeight(120)
-        self.setAccessibleName(self.tr("Timeline"))
+        for part in (self, self.graphics):
+            part.setAccessibleName(self.tr("Timeline"))
         self._connect()
 
     def _connect(self) -> None:
