@@ -118,8 +118,9 @@ class ReplayFlow(QObject):
 
     @property
     def is_busy(self) -> bool:
-        """True while a replay is computed, recorded or applied, or about to be."""
-        return self._job is not None or self._applying is not None or self._replay_soon.isActive()
+        """True while something is looked for, computed, recorded or applied, or about to be."""
+        soon = self._look_soon.isActive() or self._replay_soon.isActive()
+        return soon or self._job is not None or self._applying is not None
 
     def ask(self) -> None:
         """Show the dialog, with what there is to replay."""
