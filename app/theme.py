@@ -50,7 +50,7 @@ QSplitter::handle {{ background: {line}; }}
 QStatusBar {{ color: {faint}; }}
 QToolTip {{ background: {raised}; color: {text}; border: 1px solid {line}; padding: 4px; }}
 QMenu {{ background: {raised}; border: 1px solid {line}; }}
-QMenu::item {{ padding: 5px 24px; }}
+QMenu::item {{ padding: 3px 24px; }}
 QMenu::item:selected {{ background: {accent}; color: {base}; }}
 QMenu::item:disabled {{ color: {faint}; }}
 QMenu::separator {{ height: 1px; background: {line}; margin: 4px 8px; }}

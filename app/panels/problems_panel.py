@@ -94,7 +94,8 @@ class ProblemsPanel(QWidget):
         self.tree.setIndentation(self.fontMetrics().height())
         self.tree.setItemDelegate(WrappingDelegate(self.tree))
         self.tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        EmptyHint(self.tree, self.tr("Check lists gaps, overlaps, specks and frames that nobody reviewed."))
+        words = self.tr("Check lists gaps, overlaps, specks and frames that nobody reviewed.")
+        self._hint = EmptyHint(self.tree, words)
         top = QHBoxLayout()
         top.addWidget(self.summary, 1)
         top.addWidget(self.check_button)
@@ -113,6 +114,7 @@ class ProblemsPanel(QWidget):
         self._findings = tuple(ordered)
         self.tree.clear()
         self.summary.setText(self._in_words())
+        self._hint.setText(self.tr("Nothing to repair."))
         size = self.fontMetrics().height()
         for (severity, kind), group in groupby(ordered, key=lambda f: (f.severity, f.kind)):
             found = list(group)

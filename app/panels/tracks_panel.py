@@ -171,7 +171,7 @@ class TracksPanel(QWidget):
         header.setHighlightSections(False)  # bold words would not fit
         self.table.setTabKeyNavigation(False)  # Tab leaves the table
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        EmptyHint(self.table, self.tr("No tracks. Run the model, or choose a tool and draw an object."))
+        self._hint = EmptyHint(self.table, "")
         self.count = QLabel()
         self.count.setObjectName("faint")
         layout = QVBoxLayout(self)
@@ -207,6 +207,10 @@ class TracksPanel(QWidget):
 
     def _show_count(self) -> None:
         shown, all_ = self.filter.rowCount(), self.model.rowCount()
+        self._hint.setText(
+            self.tr("No track fits.") if all_
+            else self.tr("No tracks. Run the model, or choose a tool and draw an object.")
+        )  # fmt: skip
         text = self.tr("{0} tracks").format(all_)
         self.count.setText(text if shown == all_ else self.tr("{0} of {1} tracks").format(shown, all_))
 

@@ -25,9 +25,9 @@ from tests.core.tiny_model import write_tiny_weights
 from tests.journeys.conftest import SAMPLE
 
 FOR_THE_GUIDE = bool(os.environ.get("STMASK_WRITE_GUIDE"))
-WIDTH, HEIGHT = 1280, 800
+WIDTH, HEIGHT = 1440, 900
 COLOURS, EXACT = 256, 40  # of a picture in the guide; so many of them as they are
-MOST_BYTES = 150_000
+MOST_BYTES = 300_000
 BUSY = 30  # a picture with fewer colours shows nothing
 
 
@@ -42,6 +42,7 @@ class Camera:
         QApplication.processEvents()
         picture = widget.grab().toImage()
         scale = widget.devicePixelRatioF()
+        name = name if scale == 1 else f"{name}-{scale:.0%}".removesuffix("%")
         assert (picture.width(), picture.height()) == (
             round(widget.width() * scale),
             round(widget.height() * scale),
@@ -99,14 +100,18 @@ def weights(tmp_path):
     return str(path)
 
 
-def roomy(user):
-    """Draw the borders of the panels as a user would who wants to see all lanes and all tabs."""
-    main = user.main
-    main.resizeDocks([main.right_dock], [420], Qt.Orientation.Horizontal)
-    main.resizeDocks([main.timeline_dock], [270], Qt.Orientation.Vertical)
-    box = main.timeline.lanes.getViewBox()
-    user.until(lambda: box.height() > 100 and abs(box.viewRect().height() - box.height()) < 1)
-    main.statusBar().clearMessage()
+@pytest.fixture
+def user(user):
+    """A user with the window at the size that it has the first time."""
+    user.main.resize(WIDTH, HEIGHT)
+    return user
+
+
+def at_rest(user):
+    """Nothing is said in the status bar, and the timeline has drawn itself in its place."""
+    box = user.main.timeline.lanes.getViewBox()
+    user.until(lambda: box.height() > 50 and abs(box.viewRect().height() - box.height()) < 1)
+    user.main.statusBar().clearMessage()
 
 
 @pytest.fixture
@@ -115,7 +120,7 @@ def in_the_middle(at_work):
     at_work.window.navigation.jump(30)
     at_work.wait_for_frame(30)
     at_work.state.select((sorted(at_work.document.tracks)[1],))
-    roomy(at_work)
+    at_rest(at_work)
     return at_work
 
 
@@ -165,7 +170,7 @@ def run_over(user, sample, weights):
 
 def test_failures(user, sample, weights, camera):
     run_over(user, sample, weights)
-    roomy(user)
+    at_rest(user)
     user.window.inspect_flow.look(SAMPLE / "sample.json")
     panel = user.window.panels.failures
     user.until(lambda: bool(panel.model.rows))
@@ -185,7 +190,7 @@ def test_result_of_a_run(user, sample, weights, camera):
         user.wait_for_frame(frame)
         if user.window.actions.by_id["pin"].isEnabled():
             user.key("K")
-    roomy(user)
+    at_rest(user)
     camera.take(user.main, "run-result")
 
 
@@ -206,17 +211,17 @@ def test_export_dialog(in_the_middle, camera):
     dialog.close()
 
 
-def test_twice_the_pixels(tmp_path):
+def test_twice_the_pixels(tmp_path, camera):
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     place, test = tmp_path / "twice", f"{__file__}::{test_window_dark_and_light.__name__}"
     run = subprocess.run(
         [*words, "--basetemp", str(place), test],
-        env={**os.environ, "QT_SCALE_FACTOR": "2", "STMASK_WRITE_GUIDE": ""},
+        env={**os.environ, "QT_SCALE_FACTOR": "2"},
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    (path,) = place.rglob("window.png")
+    (path,) = (camera.folder if FOR_THE_GUIDE else place).rglob("window-200.png")
     picture = QImage(str(path))
     assert (picture.width(), picture.height()) == (2 * WIDTH, 2 * HEIGHT)
