@@ -189,6 +189,16 @@ def test_a_remembered_mask_moves_with_its_track(world):
     assert kept_masks(world.document, world.dog, 3).number == CAT
 
 
+def test_another_run_leaves_a_chosen_mask_alone(world):
+    world.choose("union", 3)
+    chosen = world.document.annotation(world.dog, 3)
+    run = start_run(world.document, world.video, first=0, last=5, settings={"categories": ["dog"]})
+    dog = Prediction(4, 1, seen(3)[0], 0.9)
+    add_predictions(world.document, run.id, [PredictedFrame(3, (dog,))])
+    assert world.document.annotation(world.dog, 3) == chosen
+    assert next_choice(world.document, world.dog, 3) == "intersection"  # of the run that it was chosen from
+
+
 def test_after_a_swap_a_drawn_mask_is_compared_with_its_own_object(world):
     identity.swap_tracks(world.document, world.dog, world.cat, Scope.from_here_on(2))
     masks.paint(world.document, world.cat, 3, block(5, 5))

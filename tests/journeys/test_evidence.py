@@ -10,6 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
 
 from app.flows.evidence_flow import CARRIED, DETECTED
+from app.panels.why_panel import CANDIDATE
 from app.timeline.lanes_item import LanesItem
 from app.timeline.rows import DETECTED as SOLID
 from app.timeline.rows import PROPAGATED, Lane, Spans
@@ -20,7 +21,7 @@ from stmask_core.document.scope import Scope
 from stmask_core.structures.masks import Mask, intersection, iou, union
 from tests.core.document_walk import snapshot
 from tests.journeys.conftest import SAMPLE, _move
-from tests.journeys.test_pictures import FOR_THE_GUIDE, REPOSITORY, Camera, roomy
+from tests.journeys.test_pictures import FOR_THE_GUIDE, HEIGHT, REPOSITORY, WIDTH, Camera, at_rest
 
 FRAMES = 45
 LOST = 2
@@ -303,6 +304,21 @@ def test_the_context_menu_restores_it_with_one_click(predicted):
     assert predicted.document.annotation(new, frame).mask == leftover.mask
 
 
+def test_why_this_id_restores_a_detection_that_lost(predicted):
+    frame, leftover, _, _ = leftover_with_a_free_pixel(predicted)
+    go(predicted, frame)
+    predicted.state.select((leftover.track,))
+    predicted.main.show_panel("why")
+    panel = predicted.window.panels.why
+    predicted.until(lambda: panel.lost.count() > 0)
+    rows = [panel.lost.item(row) for row in range(panel.lost.count())]
+    panel.lost.setCurrentItem(next(item for item in rows if item.data(CANDIDATE) == leftover.row))
+    tracks = set(predicted.document.tracks)
+    QTest.mouseClick(panel.restore_button, Qt.MouseButton.LeftButton)
+    (new,) = set(predicted.document.tracks) - tracks
+    assert predicted.document.annotation(new, frame).mask == leftover.mask
+
+
 def test_without_the_evidence_in_view_the_key_shows_it_first(predicted):
     before = snapshot(predicted.document)
     press(predicted, Qt.Key.Key_S, Qt.KeyboardModifier.ShiftModifier)
@@ -343,10 +359,11 @@ def test_the_view_goes_with_the_project_and_comes_with_the_next(predicted):
 
 
 def test_picture_for_the_guide(predicted, tmp_path):
+    predicted.main.resize(WIDTH, HEIGHT)
     place = max(both_known(predicted), key=lambda place: (place[0] == 24, place[2].detected.area))
     go(predicted, place[0])
     predicted.state.select((place[1],))
     predicted.key("Alt+E")
     predicted.until(lambda: bool(predicted.main.timeline.lanes.evidence))
-    roomy(predicted)
+    at_rest(predicted)
     Camera(REPOSITORY / "docs" / "guide" if FOR_THE_GUIDE else tmp_path).take(predicted.main, "evidence")
