@@ -6,7 +6,7 @@ from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, QPointF, QSettings, Qt
+from PySide6.QtCore import QObject, QPoint, QPointF, QSettings, Qt
 from PySide6.QtGui import QAction, QColor
 from PySide6.QtWidgets import QApplication
 
@@ -239,7 +239,8 @@ def _connect_settings(w: Window) -> None:
             w.feed.show_all()
 
     w.settings.changed.connect(apply)
-    w.application.styleHints().colorSchemeChanged.connect(lambda _: apply(w.settings.preferences))
+    following = w.application.styleHints().colorSchemeChanged.connect(lambda _: apply(w.settings.preferences))
+    w.main.closing.connect(lambda: QObject.disconnect(following))  # the application may outlive the window
     w.main.start_page.show_recent(w.settings.preferences.recent)
     apply(w.settings.preferences)
 

@@ -8,7 +8,6 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QListWidget
 
-from app import run as app_run
 from app.actions import (
     ACTIONS,
     MASK,
@@ -22,6 +21,7 @@ from app.actions import (
     keys_of,
 )
 from app.dialogs.palette_dialog import PaletteDialog
+from tests.real_window import real_window
 
 EVERYTHING = {PROJECT, VIDEO, TRACK, MASK, TWO_TRACKS, RANGE, RUNNING}
 # Keys that drafts on the canvas, the legend and "see the frame alone" listen to.
@@ -32,10 +32,9 @@ HELD_KEYS = {"Esc", "Return", "Enter", "Backspace", "`", *"123456789", *(f"Ctrl+
 def window(qtbot, tmp_path):
     """The real window on its start page, on its own preferences."""
     settings = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
-    window = app_run.start([], settings)
-    qtbot.waitExposed(window.main)
-    yield window
-    window.main.close()
+    with real_window(settings) as window:
+        qtbot.waitExposed(window.main)
+        yield window
 
 
 @pytest.fixture

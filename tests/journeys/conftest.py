@@ -10,9 +10,9 @@ from PySide6.QtCore import QPoint, QSettings, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog
 
-from app import run as app_run
 from stmask_core.cli import run_verb
 from tests.conftest import REPOSITORY
+from tests.real_window import real_window
 
 SAMPLE = REPOSITORY / "resources" / "sample"
 
@@ -92,13 +92,9 @@ def settings(tmp_path):
 @pytest.fixture
 def user(qtbot, settings):
     """A user before the start page."""
-    window = app_run.start([], settings)
-    window.main.resize(1280, 800)
-    driver = Driver(window, qtbot)
-    yield driver
-    window.main.ask_to_close = lambda: True
-    window.main.close()
-    window.close(app_run.LAST_PATIENCE_S)
+    with real_window(settings) as window:
+        window.main.resize(1280, 800)
+        yield Driver(window, qtbot)
 
 
 @pytest.fixture

@@ -5,10 +5,9 @@ import json
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from app import run as app_run
 from app.dialogs.identity_dialog import IdentityDialog
 from stmask_core.project import Project
-from tests.journeys.conftest import Driver
+from tests.real_window import real_window
 
 
 def centre(mask):
@@ -109,7 +108,7 @@ def test_undo_of_everything_returns_to_the_import_and_redo_brings_it_back(at_wor
     assert track not in document.tracks
 
 
-def test_what_was_edited_before_a_crash_is_there_after_it(qtbot, settings, user, annotated):
+def test_what_was_edited_before_a_crash_is_there_after_it(settings, user, annotated):
     user.window.open_flow.open_project(annotated)
     user.wait_for_frame(0)
     track = sorted(user.document.tracks)[0]
@@ -156,13 +155,10 @@ def test_clicks_select_and_shift_adds(at_work):
     assert set(user.state.selection) == {first, second}
 
 
-def test_recent_projects_are_remembered(qtbot, settings, user, annotated):
+def test_recent_projects_are_remembered(settings, user, annotated):
     user.window.open_flow.open_project(annotated)
     user.wait_for_frame(0)
     user.key("Ctrl+W")
     assert user.window.bridge.project is None
-    again = Driver(app_run.start([], settings), qtbot)
-    try:
-        assert again.window.settings.preferences.recent == [str(annotated)]
-    finally:
-        again.main.close()
+    with real_window(settings) as again:
+        assert again.settings.preferences.recent == [str(annotated)]
