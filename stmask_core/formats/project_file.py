@@ -19,6 +19,7 @@ from stmask_core.formats.project.connection import (
     connect,
     connect_and_read,
     connect_to_read,
+    finds_no_room,
     leave_nothing_behind,
     may_write,
     set_journal,
@@ -50,17 +51,12 @@ class ProjectFile:
     @classmethod
     def create(cls, path: str | os.PathLike[str], *, journal: Journal = "auto") -> ProjectFile:
         """Make a new, empty project. ProjectFileError when the name is taken or the folder refuses."""
-        target = Path(path)
+        target = _behind_links(Path(path))
         if target.exists():
             raise ProjectFileError(f"{target} exists already.", "Choose another name, or open it.")
         lock = _take_lock(target)
         try:
-            with translated(target):
-                connection = connect(target, "rwc")
-                set_journal(connection, target, journal)
-                connection.execute("BEGIN")
-                create_schema(connection)
-                connection.execute("COMMIT")
+            connection = _new_database(target, journal)
         except BaseException:
             lock.release()
             raise
@@ -76,7 +72,7 @@ class ProjectFile:
         ``read_only_reason``. Raises ProjectFileError for a file that is no project, is newer than this
         program, is too damaged to read (then ``rescue`` may help), or is open for editing elsewhere.
         """
-        target = Path(path)
+        target = _behind_links(Path(path))
         if not target.is_file():
             raise ProjectFileError(f"There is no project {target}.", "Check the path.")
         if read_only:
@@ -93,17 +89,11 @@ class ProjectFile:
             if damage:
                 lock.release()
                 return _open_read_only(target, f"the file is damaged ({damage}).")
-            with translated(target):
-                connection = connect(target, "rw")
-                try:
-                    set_journal(connection, target, journal)
-                    if version < VERSION:
-                        migrate(connection, version)
-                except BaseException:
-                    connection.close()
-                    raise
-        except BaseException:
+            connection = _connect_to_write(target, version, journal)
+        except BaseException as error:
             lock.release()
+            if isinstance(error, ProjectFileError) and finds_no_room(error.__cause__):
+                return _open_read_only(target, "its disk is full, or refuses to write.")
             raise
         try:
             return cls(ProjectStore(connection, target), lock)
@@ -197,6 +187,31 @@ def _move_home(copy: sqlite3.Connection, document: Document, old: Path, new: Pat
     copy.executemany("UPDATE videos SET data = ? WHERE id = ?", rows)
 
 
+def _behind_links(path: Path) -> Path:
+    """The file that a link leads to: lock, journal and the videos' places belong to the file itself."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def _new_database(path: Path, journal: Journal) -> sqlite3.Connection:
+    """A connection to a new file with our tables; no file is left when the disk refuses it."""
+    try:
+        with translated(path):
+            connection = connect(path, "rwc")
+            try:
+                set_journal(connection, path, journal)
+                connection.execute("BEGIN")
+                create_schema(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.close()
+                raise
+    except BaseException:
+        for ending in ("", "-journal", "-wal", "-shm"):
+            path.with_name(path.name + ending).unlink(missing_ok=True)
+        raise
+    return connection
+
+
 def _take_lock(path: Path) -> WriterLock:
     try:
         return WriterLock(path)
@@ -220,6 +235,20 @@ def _inspect(path: Path) -> tuple[int, str]:
             connection.close()
             leave_nothing_behind(path)
     return version, "" if answer == "ok" else str(answer)
+
+
+def _connect_to_write(path: Path, version: int, journal: Journal) -> sqlite3.Connection:
+    """A connection to a sound file, brought to our version."""
+    with translated(path):
+        connection = connect(path, "rw")
+        try:
+            set_journal(connection, path, journal)
+            if version < VERSION:
+                migrate(connection, version)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
 
 
 def _open_read_only(path: Path, reason: str) -> ProjectFile:

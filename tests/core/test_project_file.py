@@ -170,6 +170,38 @@ def test_a_full_database_refuses_an_edit(project):
         worker.one_edit(file.document, 6)
 
 
+@contextlib.contextmanager
+def a_disk_without_room():
+    """No file of this process can grow, as on a full disk."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_can_be_read_and_the_project_written_again_when_there_is_room(project):
+    """Whoever opens it here looks for what to throw away; nothing may stay locked behind them."""
+    with a_disk_without_room(), ProjectFile.open(project) as file:
+        assert "disk is full" in file.read_only_reason
+        assert worker.step_of(file.document) == 5
+        check_indexes(file.document)
+    with ProjectFile.open(project) as file:
+        assert not file.read_only_reason
+        worker.one_edit(file.document, 6)
+    assert beside(project) == []
+
+
+def test_a_project_that_a_full_disk_refuses_leaves_nothing(tmp_path):
+    path = tmp_path / "new.stm"
+    with a_disk_without_room(), pytest.raises(ProjectFileError, match="new.stm"):
+        ProjectFile.create(path)
+    assert list(tmp_path.iterdir()) == []
+    ProjectFile.create(path).close()
+
+
 @pytest.mark.parametrize("replacement", [None, b"", b"something else"])
 def test_a_file_removed_or_replaced_underneath(project, tmp_path, replacement):
     with ProjectFile.open(project) as file:
@@ -334,6 +366,23 @@ def test_the_same_program_cannot_open_it_twice_for_writing(project):
         worker.one_edit(file.document, 6)
     with ProjectFile.open(project) as file:
         assert worker.step_of(file.document) == 6
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_a_link_is_no_way_around_the_writer(project, tmp_path):
+    """Two writers would each hold their own idea of the document."""
+    link = tmp_path / "link.stm"
+    link.symlink_to(project)
+    with ProjectFile.open(project) as file:
+        with pytest.raises(ProjectFileError, match="open for editing elsewhere"):
+            ProjectFile.open(link)
+        worker.one_edit(file.document, 6)
+    with ProjectFile.open(link) as file:
+        assert worker.step_of(file.document) == 6
+        assert file.path == project  # whose folder the videos' places are relative to
+        with pytest.raises(ProjectFileError, match="open for editing elsewhere"):
+            ProjectFile.open(project)
+    assert beside(project) == []
 
 
 def test_creating_does_not_overwrite(project):

@@ -159,6 +159,12 @@ def translated(path: Path) -> Iterator[None]:
         ) from error
 
 
+def finds_no_room(error: BaseException | None) -> bool:
+    """True for what SQLite says when the disk will not take another byte, not even of its shared memory."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    return name.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN"))
+
+
 def in_words(error: sqlite3.Error, path: Path) -> ProjectFileError:
     """What an SQLite error means for the user."""
     name = getattr(error, "sqlite_errorname", "") or ""

@@ -39,9 +39,8 @@ class WriterLock:
             if self._is_current():
                 break
             os.close(self._file)  # the last holder removed the file while we waited for it
-        who = json.dumps({"process": os.getpid(), "computer": socket.gethostname()}).encode()
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, who, 0) if hasattr(os, "pwrite") else os.write(self._file, who)
+        with contextlib.suppress(OSError):  # a full disk: the lock holds without its holder's name
+            self._sign()
 
     def release(self) -> None:
         """Give the lock back; does nothing the second time."""
@@ -55,6 +54,12 @@ class WriterLock:
         if sys.platform == "win32":
             with contextlib.suppress(OSError):
                 os.unlink(self._path)
+
+    def _sign(self) -> None:
+        """Write down who holds the lock, for the message that others get."""
+        who = json.dumps({"process": os.getpid(), "computer": socket.gethostname()}).encode()
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, who, 0) if hasattr(os, "pwrite") else os.write(self._file, who)
 
     def _is_current(self) -> bool:
         """True when the locked file is still the one under the name."""
