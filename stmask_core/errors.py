@@ -30,6 +30,10 @@ class FormatError(StmaskError):
     """An annotation or results file is malformed; the message names the place."""
 
 
+class WriteError(StmaskError):
+    """A file or folder cannot be written: the disk is full, or the place refuses it."""
+
+
 class ProjectFileError(StmaskError):
     """A project file cannot be opened or written."""
 

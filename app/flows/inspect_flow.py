@@ -22,7 +22,7 @@ from app.jobs.lane import JobLane
 from app.panels.event_rows import EventRow, rows_csv
 from app.view_state import ViewState
 from stmask_core.document.records import VideoId
-from stmask_core.errors import DocumentError, VideoError
+from stmask_core.errors import DocumentError, VideoError, WriteError
 from stmask_core.formats.atomic import atomic_write
 from stmask_core.project import Project
 
@@ -115,9 +115,8 @@ class InspectFlow(QObject):
         try:
             with atomic_write(path) as file:
                 file.write(rows_csv(rows))
-        except OSError as error:
-            reason = error.strerror or str(error)
-            show_error(self._window, DocumentError(f"{path.name} cannot be written: {reason}."))
+        except WriteError as error:
+            show_error(self._window, error)
         else:
             self.said.emit(self.tr("Saved to {0}").format(path))
 
@@ -238,9 +237,6 @@ def _report_steps(path: Path, video: VideoId, inspection: Inspection, out: Path)
         except VideoError as error:
             note = f", without pictures: {error.message}"
     page = report_page(inspection, described, pictures)
-    try:
-        with atomic_write(out) as file:
-            file.write(page)
-    except OSError as error:
-        raise DocumentError(f"{out.name} cannot be written: {error.strerror or error}.") from error
+    with atomic_write(out) as file:
+        file.write(page)
     return note

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from stmask_core.errors import WriteError
+
 
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO]:
@@ -16,16 +18,18 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO]:
 
     mode: "w" (UTF-8 text, ``\\n`` line ends) or "wb".
     If the block or the disk fails, the old file stays as it was and the temporary file is removed.
+    Raises WriteError when the system refuses.
     """
     target = Path(path)
     beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
     try:
-        with open(beside, mode, **text) as file:  # type: ignore[call-overload]
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, target)
+        with refusals_in_words(target):
+            with open(beside, mode, **text) as file:  # type: ignore[call-overload]
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, target)
     except BaseException:
         with contextlib.suppress(OSError):
             beside.unlink()
@@ -49,3 +53,14 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise
+
+
+@contextlib.contextmanager
+def refusals_in_words(target: Path) -> Iterator[None]:
+    """What the system says while something is written to ``target``, as a WriteError that names it."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        message = f"{target} cannot be written ({reason})."
+        raise WriteError(message, "Check the disk and the folder.") from error

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from stmask_core.errors import FormatError
+from stmask_core.formats.atomic import refusals_in_words
 
 MOST_FILES = 1_000_000  # per export folder; more is a disk, not an annotation
 
@@ -20,31 +21,37 @@ def atomic_folder(path: str | os.PathLike[str], *, replace: bool = False) -> Ite
     """Yield an empty folder that becomes ``path`` when the block ends well, and vanishes when it does not.
 
     replace: a folder that is already there is kept until the new one is complete, then removed; without it,
-    one that holds anything is refused with FormatError.
+    one that holds anything is refused with FormatError. Raises WriteError when the system refuses.
     """
     target = Path(path)
     occupied = target.exists() and (not target.is_dir() or any(target.iterdir()))
     if occupied and not (replace and target.is_dir()):
         hint = "Choose another place." if not target.is_dir() else "Choose another place or say --force."
         raise FormatError(f"{target} is already there.", hint)
-    target.parent.mkdir(parents=True, exist_ok=True)
     token = secrets.token_hex(4)
     beside = target.with_name(f".{target.name}.{token}.part")
     aside = target.with_name(f".{target.name}.{token}.old")
-    beside.mkdir()
     try:
-        yield beside
-        if target.exists():
-            target.rename(aside)
-        try:
-            beside.rename(target)
-        except BaseException:
-            if aside.exists():
-                aside.rename(target)
-            raise
+        with refusals_in_words(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            beside.mkdir()
+            yield beside
+            _take_place(beside, target, aside)
         shutil.rmtree(aside, ignore_errors=True)
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
+        raise
+
+
+def _take_place(new: Path, target: Path, aside: Path) -> None:
+    """Put a complete folder where an older one may be; the older one comes back if that fails."""
+    if target.exists():
+        target.rename(aside)
+    try:
+        new.rename(target)
+    except BaseException:
+        if aside.exists():
+            aside.rename(target)
         raise
 
 

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "cli": None,  # calls every room
 }
 OPEN = {"errors", "opencv"}
-OPEN_MODULES = {"stmask_core.formats.atomic"}  # standard library only; every room that writes a file uses it
+OPEN_MODULES = {"stmask_core.formats.atomic"}  # needs errors only; whoever writes a file uses it
 QT = {"PySide6", "pyqtgraph", "shiboken6", "pytestqt"}
 
 

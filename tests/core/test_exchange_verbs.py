@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from stmask_core.cli import main
+from stmask_core.cli.export import FORMATS
 from stmask_core.document.commands import masks, review, tracks, videos
 from stmask_core.document.scope import Scope
 from stmask_core.project import Project
@@ -209,3 +210,19 @@ def test_force_never_replaces_a_project_its_video_or_a_foreign_folder(project, c
         assert status == 1, (format_, out)
         assert "Choose another place" in errors
     assert {place: place.read_bytes() for place in kept} == kept
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_full_disk_is_named_and_leaves_nothing(project, tmp_path, capsys, format_):
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    folder = tmp_path / "full"
+    folder.mkdir()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))  # no file of this process can grow
+    try:
+        status, out, errors = verb(capsys, "export", project, "--format", format_, "--out", folder / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (status, out) == (1, "")
+    assert f"{folder / 'out'} cannot be written" in errors.splitlines()[-1]
+    assert list(folder.iterdir()) == []

@@ -196,7 +196,7 @@ def test_a_full_disk_can_be_read_and_the_project_written_again_when_there_is_roo
 
 def test_a_project_that_a_full_disk_refuses_leaves_nothing(tmp_path):
     path = tmp_path / "new.stm"
-    with a_disk_without_room(), pytest.raises(ProjectFileError, match="new.stm"):
+    with a_disk_without_room(), pytest.raises(ProjectFileError, match=r"new\.stm"):
         ProjectFile.create(path)
     assert list(tmp_path.iterdir()) == []
     ProjectFile.create(path).close()
