@@ -12,6 +12,7 @@ from stmask_core.document.document import Document
 from stmask_core.document.records import (
     SOURCES,
     Category,
+    CategoryId,
     MaskAnnotation,
     ModelRun,
     ReviewNote,
@@ -37,6 +38,13 @@ def the_track(document: Document, track: TrackId) -> Track:
     if track not in document.tracks:
         raise DocumentError(f"There is no track {track}.")
     return document.tracks[track]
+
+
+def the_category(document: Document, category: CategoryId) -> Category:
+    """The category with this id; DocumentError when there is none."""
+    if category not in document.categories:
+        raise DocumentError(f"There is no category {category}.")
+    return document.categories[category]
 
 
 def the_run(document: Document, run: RunId) -> ModelRun:

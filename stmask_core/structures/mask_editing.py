@@ -18,12 +18,18 @@ from stmask_core.structures.masks import Bits, Mask
 
 def grow(mask: Mask, radius_px: int) -> Mask:
     """Every pixel within ``radius_px`` of the mask."""
-    return _with_disc(mask, radius_px, cv2.MORPH_DILATE)
+    if radius_px <= 0 or mask.box is None:
+        return mask
+    window = _with_margin(mask, radius_px)
+    return _of_window(_distance_to(mask.window(*window)) <= radius_px, mask, window[0], window[1])
 
 
 def shrink(mask: Mask, radius_px: int) -> Mask:
     """Pixels farther than ``radius_px`` from what is outside; the image's edge does not count as outside."""
-    return _with_disc(mask, radius_px, cv2.MORPH_ERODE)
+    if radius_px <= 0 or mask.box is None:
+        return mask
+    window = _with_margin(mask, 1)
+    return _of_window(_distance_to(~mask.window(*window)) > radius_px, mask, window[0], window[1])
 
 
 def fill_holes(mask: Mask, max_area: int | None = None) -> Mask:
@@ -119,17 +125,16 @@ def shifted(mask: Mask, dx: int, dy: int) -> Mask:
     return _of_window(mask.crop_bits(), mask, mask.x0 + dx, mask.y0 + dy)
 
 
-def _with_disc(mask: Mask, radius_px: int, operation: int) -> Mask:
-    if radius_px <= 0 or mask.box is None:
-        return mask
-    reach = radius_px + 1
+def _with_margin(mask: Mask, margin_px: int) -> tuple[int, int, int, int]:
+    """The mask's box widened by a margin, inside the image."""
+    assert mask.box is not None
     x1, y1, x2, y2 = mask.box
-    x1, y1 = max(0, x1 - reach), max(0, y1 - reach)
-    x2, y2 = min(mask.width, x2 + reach), min(mask.height, y2 + reach)
-    reach_squared = np.add.outer(*[np.arange(-radius_px, radius_px + 1) ** 2] * 2)
-    disc = (reach_squared <= radius_px**2).astype(np.uint8)
-    window = mask.window(x1, y1, x2, y2).astype(np.uint8)
-    return _of_window(cv2.morphologyEx(window, operation, disc) != 0, mask, x1, y1)
+    return (
+        max(0, x1 - margin_px),
+        max(0, y1 - margin_px),
+        min(mask.width, x2 + margin_px),
+        min(mask.height, y2 + margin_px),
+    )
 
 
 def _of_window(bits: NDArray, like: Mask, x0: int, y0: int) -> Mask:

@@ -121,6 +121,12 @@ def test_delete_tracks(document):
     assert list(document.tracks) == [B]
 
 
+def test_deleting_tracks_with_locked_masks_is_refused(document):
+    masks.lock_masks(document, C, Scope.this_frame(2), locked=True)
+    error = nothing_happens(document, lambda: tracks.delete_tracks(document, [A, C]))
+    assert "1 locked mask" in error.message
+
+
 LOCKED_TRACK = [
     lambda d: tracks.rename_track(d, A, "x"),
     lambda d: tracks.recolour_tracks(d, [B, A], (0, 0, 0)),
@@ -195,6 +201,35 @@ def test_a_merge_keeps_locked_masks(document):
     assert document.annotation(A, 6).mask == at_b(6)
     assert document.annotation(A, 6).locked
     assert document.annotation(A, 5).mask == at_a(5)
+
+
+@pytest.mark.parametrize("policy", ["keep_first", "keep_second", "union", "by_score"])
+def test_a_merge_keeps_what_a_person_locked_as_outside(document, policy):
+    """A locked "not here" is no less a person's word than a locked mask; on either side."""
+    masks.set_outside(document, B, Scope.this_frame(5))
+    masks.lock_masks(document, B, Scope.this_frame(5), locked=True)
+    masks.set_outside(document, A, Scope.this_frame(6))
+    masks.lock_masks(document, A, Scope.this_frame(6), locked=True)
+    masks.set_outside(document, A, Scope.this_frame(7))  # not locked: gives way to the mask
+    preview = identity.preview_merge(document, A, B, policy)
+    assert one_step(document, lambda: identity.merge_tracks(document, A, B, policy)) == preview
+    assert (preview.conflicts, preview.dropped) == (3, 3)  # 4 by policy, 5 and 6 by lock
+    for frame in (5, 6):
+        kept = document.annotation(A, frame)
+        assert (kept.outside, kept.locked) == (True, True)
+    assert document.annotation(A, 7).mask == at_b(7)
+
+
+def test_a_merge_by_score_keeps_what_a_person_confirmed(document):
+    masks.accept(document, A, Scope.this_frame(4))  # 0.54 against 0.55
+    identity.merge_tracks(document, A, B, "by_score")
+    assert document.annotation(A, 4).mask == at_a(4)
+
+
+def test_a_policy_that_does_not_exist_is_refused(document):
+    nothing_happens(document, lambda: identity.merge_tracks(document, A, B, "newest"))
+    nothing_happens(document, lambda: identity.reassign(document, A, B, Scope.whole_track(), "newest"))
+    nothing_happens(document, lambda: masks.set_occlusion(document, A, Scope.whole_track(), "half"))
 
 
 def test_a_merge_of_two_locked_masks_is_refused(document):
@@ -361,6 +396,35 @@ def test_slice_and_join(document):
     nothing_happens(document, lambda: masks.slice_mask(document, A, 1, [(90, 0), (90, 9)]))
 
 
+def test_masks_that_cannot_be_joined(document):
+    other = videos.add_video(document, "b.mp4", width=50, height=HEIGHT, frame_count=FRAMES)
+    stranger = tracks.create_track(document, other.id, 1).id
+    for act in (
+        lambda: masks.join_masks(document, A, A, 0),  # would take the mask away
+        lambda: masks.join_masks(document, A, B, 0),  # B has none here
+        lambda: masks.join_masks(document, A, stranger, 0),
+        lambda: masks.paint(document, A, 0, Mask.empty(HEIGHT, 50)),
+        lambda: masks.erase(document, A, 0, Mask.empty(HEIGHT, 50)),
+        lambda: masks.erase(document, A, -1, block(0, 0)),
+    ):
+        nothing_happens(document, act)
+
+
+def test_a_part_cut_off_is_not_reviewed(document):
+    tracks.set_track_reviewed(document, [A], True)
+    new = masks.slice_mask(document, A, 0, [(8, 0), (8, 59)])
+    assert not document.tracks[new.id].reviewed
+
+
+def test_growing_out_of_all_proportion(document):
+    """A typing error in the radius must not ask for all memory there is."""
+    whole = Mask.from_bits(np.ones((HEIGHT, WIDTH), bool))
+    assert masks.grow(document, A, Scope.this_frame(0), 10**6) == 1
+    assert document.annotation(A, 0).mask == whole
+    assert masks.grow(document, A, Scope.this_frame(1), -(10**6)) == 1
+    assert document.annotation(A, 1).outside
+
+
 def test_subtract_others(document):
     masks.set_mask(document, C, 0, block(5, 10))
     assert one_step(document, lambda: masks.subtract_others(document, A, 0)) == 1
@@ -443,6 +507,12 @@ def test_commands_over_a_scope_leave_locked_masks(document):
     for act in (
         lambda: masks.grow(document, A, Scope.whole_track(), 1),
         lambda: masks.set_outside(document, A, Scope.whole_track()),
+        lambda: masks.set_occlusion(document, A, Scope.whole_track(), "severe"),
+        lambda: masks.accept(document, A, Scope.whole_track()),
+        lambda: masks.reject(document, A, Scope.whole_track()),
+        lambda: frames.copy_mask(document, A, 0, Scope.whole_track(), overwrite=True),
+        lambda: frames.paste_mask(document, A, Scope.whole_track(), block(0, 0)),
+        lambda: identity.trim_track(document, A, 0, 1),
         lambda: identity.delete_masks(document, [A], Scope.whole_track()),
     ):
         one_step(document, act)
@@ -600,6 +670,8 @@ def test_videos_and_categories(document):
     nothing_happens(document, lambda: videos.rename_category(document, 2, "DOG"))
     nothing_happens(document, lambda: videos.create_category(document, "Dog"))
     nothing_happens(document, lambda: videos.remove_category(document, 1))
+    nothing_happens(document, lambda: videos.remove_category(document, 99))
+    nothing_happens(document, lambda: videos.rename_category(document, 99, "wolf"))
     one_step(document, lambda: videos.remove_category(document, 2))
     review.add_note(document, 1, 3, "look")
     review.set_frames_reviewed(document, 1, [1], reviewed=True)

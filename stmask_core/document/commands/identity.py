@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from stmask_core.document.annotation_table import Row
 from stmask_core.document.changes import Focus
-from stmask_core.document.commands.tracks import unlocked_track
+from stmask_core.document.commands.tracks import two_unlocked, unlocked_track
 from stmask_core.document.document import Document
 from stmask_core.document.records import MaskAnnotation, Track, TrackId
 from stmask_core.document.scope import Scope
@@ -105,8 +105,8 @@ def merge_tracks(
     """Make two tracks one: the first stays, with its name, colour and category; the second is gone.
 
     policy, where both have a mask: keep the first's, keep the second's, their union, or that of the higher
-    score (one without a score was made by a person and wins). "Outside" gives way to a mask. Notes and model
-    runs follow.
+    score (one that a person made or confirmed wins, and one without a score). "Outside" gives way to a mask.
+    Notes and model runs follow.
     """
     plan = _plan_merge(document, first, second, policy)
     with document.edit(plan.name, focus=plan.focus()):
@@ -117,8 +117,8 @@ def merge_tracks(
 
 
 def _plan_merge(document: Document, first: TrackId, second: TrackId, policy: MergePolicy) -> _Plan:
-    a, b = _two_unlocked(document, first, second)
-    plan = _Plan("Merge tracks", (a, b))
+    _check_policy(policy, get_args(MergePolicy))
+    plan = _Plan("Merge tracks", two_unlocked(document, first, second))
     for frame, theirs in document.annotations.rows(second):
         plan.writes[second, frame] = None
         plan.masks += 1
@@ -126,8 +126,9 @@ def _plan_merge(document: Document, first: TrackId, second: TrackId, policy: Mer
         if ours is None:
             plan.writes[first, frame] = theirs
             continue
-        if ours.is_outside or theirs.is_outside:  # "not here" gives way to a mask
-            if ours.is_outside and not ours.is_locked:
+        is_locked = ours.is_locked or theirs.is_locked
+        if (ours.is_outside or theirs.is_outside) and not is_locked:  # "not here" gives way to a mask
+            if ours.is_outside:
                 plan.writes[first, frame] = theirs
             continue
         plan.conflicts += 1
@@ -151,7 +152,7 @@ def _winner(ours: Row, theirs: Row, policy: MergePolicy, frame: int) -> Literal[
 
 
 def _rank(row: Row) -> float:
-    return math.inf if row.score is None else row.score
+    return math.inf if row.score is None or row.is_human else row.score
 
 
 # Cut
@@ -187,7 +188,7 @@ def swap_tracks(document: Document, first: TrackId, second: TrackId, scope: Scop
 
 
 def _plan_swap(document: Document, first: TrackId, second: TrackId, scope: Scope) -> _Plan:
-    plan = _Plan("Swap tracks", _two_unlocked(document, first, second))
+    plan = _Plan("Swap tracks", two_unlocked(document, first, second))
     rows = {t: dict(document.annotations.rows(t, scope.first, scope.last)) for t in (first, second)}
     for frame in sorted(rows[first].keys() | rows[second].keys()):
         plan.writes[first, frame] = rows[second].get(frame)
@@ -232,8 +233,9 @@ def _plan_move(
     policy: ReassignPolicy,
     name: str,
 ) -> _Plan:
+    _check_policy(policy, get_args(ReassignPolicy))
     source = unlocked_track(document, track)
-    target = None if to is None else _two_unlocked(document, track, to)[1]
+    target = None if to is None else two_unlocked(document, track, to)[1]
     plan = _Plan(name, (source,) if target is None else (source, target))
     for frame, row in document.annotations.rows(track, scope.first, scope.last):
         there = None if to is None else document.annotations.row(to, frame)
@@ -325,14 +327,9 @@ def _plan_delete(document: Document, tracks: Iterable[TrackId], scope: Scope, na
 # Shared
 
 
-def _two_unlocked(document: Document, first: TrackId, second: TrackId) -> tuple[Track, Track]:
-    """Two different tracks of one video that may be changed."""
-    a, b = unlocked_track(document, first), unlocked_track(document, second)
-    if first == second:
-        raise DocumentError("Choose two different tracks.")
-    if a.video != b.video:
-        raise DocumentError("The two tracks belong to different videos.")
-    return a, b
+def _check_policy(policy: str, known: tuple[str, ...]) -> None:
+    if policy not in known:
+        raise DocumentError(f"{policy!r} is no policy.", f"Choose one of {', '.join(known)}.")
 
 
 def _joined(document: Document, into: TrackId, other: TrackId, frame: int) -> MaskAnnotation:

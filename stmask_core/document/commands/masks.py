@@ -13,7 +13,7 @@ from typing import Any
 
 from stmask_core.document.annotation_table import ACCEPTED, LOCKED, OCCLUSION_SHIFT, Row
 from stmask_core.document.changes import Focus
-from stmask_core.document.commands.tracks import unlocked_track
+from stmask_core.document.commands.tracks import two_unlocked, unlocked_track
 from stmask_core.document.document import Document
 from stmask_core.document.queries import annotations_at, the_track
 from stmask_core.document.records import OCCLUSIONS, MaskAnnotation, Occlusion, Track, TrackId
@@ -40,20 +40,15 @@ def set_mask(
 
 def paint(document: Document, track: TrackId, frame: int, region: Mask, *, group: str | None = None) -> None:
     """Add a region to the track's mask."""
-    set_mask(
-        document,
-        track,
-        frame,
-        union(_mask_or_empty(document, track, frame), region),
-        name="Paint",
-        group=group,
-    )
+    painted = union(_mask_like(document, track, frame, region), region)
+    set_mask(document, track, frame, painted, name="Paint", group=group)
 
 
 def erase(document: Document, track: TrackId, frame: int, region: Mask, *, group: str | None = None) -> None:
     """Take a region from the track's mask."""
+    mask = _mask_like(document, track, frame, region)
     if document.annotations.has(track, frame):
-        rest = subtract(_mask_or_empty(document, track, frame), region)
+        rest = subtract(mask, region)
         set_mask(document, track, frame, rest, name="Erase", group=group)
 
 
@@ -83,7 +78,13 @@ def slice_mask(document: Document, track: TrackId, frame: int, line: Sequence[tu
         raise DocumentError("The line does not divide the mask.", "Draw it right across.") from error
     with document.edit("Slice", focus=Focus(record.video, frame, (track,))):
         new = replace(
-            record, id=TrackId(document.new_id("tracks")), name="", colour=None, score=None, extra={}
+            record,
+            id=TrackId(document.new_id("tracks")),
+            name="",
+            colour=None,
+            reviewed=False,
+            score=None,
+            extra={},
         )
         document.put(new)
         document.put(_drawn(document, track, frame, stays))
@@ -92,9 +93,12 @@ def slice_mask(document: Document, track: TrackId, frame: int, line: Sequence[tu
 
 
 def join_masks(document: Document, track: TrackId, other: TrackId, frame: int) -> None:
-    """Put the other track's pixels of this frame into the first one's; the other is outside here."""
-    record = _drawable(document, track, frame)
+    """Put the other track's pixels of this frame into the first one's; the other has none here any more."""
+    record, _ = two_unlocked(document, track, other)
+    _drawable(document, track, frame)
     _drawable(document, other, frame)
+    if not document.annotations.has(other, frame):
+        raise DocumentError(f"Track {other} has no mask in frame {frame}.", "Choose one that has.")
     joined = union(_mask_or_empty(document, track, frame), _mask_or_empty(document, other, frame))
     with document.edit("Join on this frame", focus=Focus(record.video, frame, (track, other))):
         document.put(_drawn(document, track, frame, joined))
@@ -155,11 +159,14 @@ def lock_masks(document: Document, track: TrackId, scope: Scope, *, locked: bool
 
 
 def set_occlusion(document: Document, track: TrackId, scope: Scope, level: Occlusion) -> int:
-    """Say how much of the object is hidden. Returns how many frames changed."""
+    """Say how much of the object is hidden. Locked masks stay. Returns how many frames changed."""
     record = unlocked_track(document, track)
+    if level not in OCCLUSIONS:
+        raise DocumentError(f"{level!r} is not a level of occlusion.")
     code = OCCLUSIONS.index(level) << OCCLUSION_SHIFT
     keep = (1 << OCCLUSION_SHIFT) - 1
-    todo = [(f, row) for f, row in _rows(document, track, scope) if row.flags & ~keep != code]
+    rows = _rows(document, track, scope)
+    todo = [(f, row) for f, row in rows if not row.is_locked and row.flags & ~keep != code]
     with document.edit("Set occlusion", focus=_focus(record, todo)):
         for frame, row in todo:
             document.put_row(track, frame, row._replace(flags=row.flags & keep | code))
@@ -233,6 +240,18 @@ def _mask_or_empty(document: Document, track: TrackId, frame: int) -> Mask:
         return annotation.mask
     video = document.videos[the_track(document, track).video]
     return Mask.empty(video.height, video.width)
+
+
+def _mask_like(document: Document, track: TrackId, frame: int, region: Mask) -> Mask:
+    """The mask that a region is drawn on; DocumentError when the two are not of one image."""
+    video = document.videos[the_track(document, track).video]
+    if not 0 <= frame < video.frame_count:
+        raise DocumentError(f"Frame {frame} is outside the video, which has {video.frame_count} frames.")
+    if (region.height, region.width) != (video.height, video.width):
+        raise DocumentError(
+            f"The region is of {region.width} x {region.height}, the video {video.width} x {video.height}."
+        )
+    return _mask_or_empty(document, track, frame)
 
 
 def _drawn(document: Document, track: TrackId, frame: int, mask: Mask) -> MaskAnnotation:

@@ -66,8 +66,13 @@ def set_track_reviewed(document: Document, tracks: Iterable[TrackId], reviewed: 
 
 
 def delete_tracks(document: Document, tracks: Iterable[TrackId]) -> int:
-    """Delete tracks with all their masks; returns how many masks went."""
+    """Delete tracks with all their masks; returns how many masks went. Locked masks refuse."""
     chosen = [unlocked_track(document, track) for track in dict.fromkeys(tracks)]
+    for track in chosen:
+        locked = sum(row.is_locked for _, row in document.annotations.rows(track.id))
+        if locked:
+            masks = "mask" if locked == 1 else "masks"
+            raise DocumentError(f"{_said(track)} has {locked} locked {masks}.", "Unlock first.")
     count = sum(document.annotations.count(track.id) for track in chosen)
     with document.edit("Delete track" if len(chosen) == 1 else "Delete tracks", focus=focus_of(chosen)):
         for track in chosen:
@@ -81,9 +86,18 @@ def unlocked_track(document: Document, track: TrackId) -> Track:
     """The track, when it may be changed; DocumentError when it is locked."""
     record = the_track(document, track)
     if record.locked:
-        name = record.name or str(track)
-        raise DocumentError(f"Track {name} is locked.", "Unlock it first.")
+        raise DocumentError(f"{_said(record)} is locked.", "Unlock it first.")
     return record
+
+
+def two_unlocked(document: Document, first: TrackId, second: TrackId) -> tuple[Track, Track]:
+    """Two different tracks of one video that may be changed; DocumentError when they are not."""
+    a, b = unlocked_track(document, first), unlocked_track(document, second)
+    if first == second:
+        raise DocumentError("Choose two different tracks.")
+    if a.video != b.video:
+        raise DocumentError("The two tracks belong to different videos.")
+    return a, b
 
 
 def focus_of(tracks: list[Track], frame: int | None = None) -> Focus | None:
@@ -104,3 +118,7 @@ def _set(
     with document.edit(edit_name, focus=focus_of(chosen)):
         for track in chosen:
             document.put(replace(track, **fields))
+
+
+def _said(track: Track) -> str:
+    return f"Track {track.name or track.id}"

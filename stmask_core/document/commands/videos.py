@@ -8,7 +8,7 @@ from typing import Any
 
 from stmask_core.document.changes import Focus
 from stmask_core.document.document import Document
-from stmask_core.document.queries import category_named, the_video
+from stmask_core.document.queries import category_named, the_category, the_video
 from stmask_core.document.records import Category, CategoryId, Colour, Video, VideoId
 from stmask_core.errors import DocumentError
 
@@ -85,7 +85,7 @@ def rename_category(document: Document, category: CategoryId, name: str) -> Cate
     other = category_named(document, name)
     if other is not None and other.id != category:
         raise DocumentError(f"There is a category {name!r} already.")
-    renamed = replace(document.categories[category], name=name)
+    renamed = replace(the_category(document, category), name=name)
     with document.edit("Rename category"):
         document.put(renamed)
     return renamed
@@ -93,5 +93,6 @@ def rename_category(document: Document, category: CategoryId, name: str) -> Cate
 
 def remove_category(document: Document, category: CategoryId) -> None:
     """Remove a category that no track has."""
+    old = the_category(document, category)
     with document.edit("Remove category"):
-        document.remove(document.categories[category])
+        document.remove(old)
