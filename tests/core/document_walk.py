@@ -91,7 +91,7 @@ class Walk:
         self.path = path
         self.budget = budget
         self.file = ProjectFile.create(path)
-        self._apply_budget()
+        self._set_up()
         self.heard: list[Any] = []
         self.file.document.subscribe(self.heard.append)
         self.done: list[tuple[str | None, dict]] = []  # (group, state before)
@@ -220,7 +220,7 @@ class Walk:
         names = self.document.history.undo_names()
         self.file.close()
         self.file = ProjectFile.open(self.path)
-        self._apply_budget()
+        self._set_up()
         self.document.subscribe(self.heard.append)
         assert self.document.history.undo_names() == names
 
@@ -257,7 +257,9 @@ class Walk:
 
     # Inside
 
-    def _apply_budget(self) -> None:
+    def _set_up(self) -> None:
+        """Commit without waiting for the disk: a walk is about the document, not about power cuts."""
+        self.file._store.connection.execute("PRAGMA synchronous = OFF")
         if self.budget is not None:
             self.document.history.budget = self.budget
 

@@ -528,6 +528,19 @@ def test_rescue_says_what_was_lost(project, tmp_path):
 # Disks
 
 
+@pytest.mark.parametrize("journal", ["wal", "rollback"])
+def test_each_edit_is_flushed_to_the_disk(project, tmp_path, journal):
+    """So that a power cut takes no edit that somebody saw."""
+    for make in (lambda: ProjectFile.create(tmp_path / "new.stm", journal=journal),
+                 lambda: ProjectFile.open(project, journal=journal)):  # fmt: skip
+        with make() as file:
+            mode, level = (
+                file._store.connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("journal_mode", "synchronous")
+            )
+            assert (mode, level) == ({"wal": "wal", "rollback": "delete"}[journal], 2)
+
+
 def test_a_rollback_journal_works_as_well(tmp_path):
     path = tmp_path / "share.stm"
     with ProjectFile.create(path, journal="rollback") as file:

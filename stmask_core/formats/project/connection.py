@@ -100,17 +100,17 @@ def _size(path: Path) -> int:
 
 
 def set_journal(connection: sqlite3.Connection, path: Path, journal: Journal) -> None:
-    """WAL on local disks (fast, safe against crashes); rollback journal and full sync on network shares,
+    """WAL on local disks, a rollback journal on network shares, where WAL's shared memory does not work.
 
-    where WAL's shared memory does not work.
+    Either way each edit is flushed to the disk before it counts as made: without that a WAL file would be
+    whole after a power cut, but lack the last edits.
     """
+    connection.execute("PRAGMA synchronous = FULL")
     if journal == "wal" or (journal == "auto" and not is_on_network(path)):
-        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-        connection.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' else 'FULL'}")
+        connection.execute("PRAGMA journal_mode = WAL")
         return
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # lets a WAL file be read without shared memory
     connection.execute("PRAGMA journal_mode = DELETE")
-    connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA locking_mode = NORMAL")
     connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # gives the exclusive lock back
 
