@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from stmask_core.document.annotation_table import row_of
-from stmask_core.document.commands import frames, identity, masks, tracks
+from stmask_core.document.commands import frames, identity, masks, review, tracks, videos
 from stmask_core.document.commands.predictions import (
     PredictedFrame,
     Prediction,
@@ -44,15 +44,21 @@ class Deliberate(Exception):
     """Raised inside an edit on purpose."""
 
 
-def snapshot(document: Document) -> dict[tuple[str, Any], Any]:
-    """Everything a document says, as a plain dictionary."""
+def snapshot(document: Document, seen: dict[Any, MaskAnnotation] | None = None) -> dict[tuple[str, Any], Any]:
+    """Everything a document says, as a plain dictionary.
+
+    seen: annotations by track, frame and row that were looked at before; a row's pixels never change.
+    """
+    known = {} if seen is None else seen
     state: dict[tuple[str, Any], Any] = {}
     for name in TABLES:
         for key, record in getattr(document, name).items():
             state[name, key] = record
     for track in document.annotations:
         for frame, row in document.annotations.rows(track):
-            state["annotations", (track, frame)] = document.materialise(track, frame, row)
+            if (track, frame, row) not in known:
+                known[track, frame, row] = document.materialise(track, frame, row)
+            state["annotations", (track, frame)] = known[track, frame, row]
     return state
 
 
@@ -90,6 +96,7 @@ class Walk:
     def __init__(self, path: Path, *, budget: int | None = None) -> None:
         self.path = path
         self.budget = budget
+        self.seen: dict[Any, MaskAnnotation] = {}
         self.file = ProjectFile.create(path)
         self._set_up()
         self.heard: list[Any] = []
@@ -102,11 +109,15 @@ class Walk:
             video = self.document.new_id("videos")
             self.document.put(Video(video, "a.mp4", WIDTH, HEIGHT, FRAMES))
             self.document.put(Category(self.document.new_id("categories"), "dog"))
-        self._succeeded("begin", snapshot(self.document))
+        self._succeeded("begin", self.look())
 
     @property
     def document(self) -> Document:
         return self.file.document
+
+    def look(self) -> dict[tuple[str, Any], Any]:
+        """Everything the open document says."""
+        return snapshot(self.document, self.seen)
 
     # Steps
 
@@ -192,25 +203,25 @@ class Walk:
         try:
             chosen()
         except DocumentError:
-            assert snapshot(self.document) == self.state
+            assert self.look() == self.state
             return
-        self._succeeded(None, snapshot(self.document))
+        self._succeeded(None, self.look())
 
     def model_run(self, draw: random.Random) -> None:
         """A short run in three chunks: one undo step."""
         document, video = self.document, next(iter(self.document.videos))
         human = {key: value for key, value in self.state.items() if _is_human(self.state, key, value)}
         run = start_run(document, video, first=0, last=FRAMES - 1, beside=draw.random() < 0.2)
-        self._succeeded(f"run {run.id}", snapshot(document))
+        self._succeeded(f"run {run.id}", self.look())
         for first in range(0, FRAMES, 3):
             chunk = [
                 PredictedFrame(frame, tuple(self._predictions(draw)), b"why")
                 for frame in range(first, min(first + 3, FRAMES))
             ]
             add_predictions(document, run.id, chunk)
-            self._succeeded(f"run {run.id}", snapshot(document))
+            self._succeeded(f"run {run.id}", self.look())
         finish_run(document, run.id)
-        self._succeeded(f"run {run.id}", snapshot(document))
+        self._succeeded(f"run {run.id}", self.look())
         for key, value in human.items():
             assert self.state[key] == value, "a model run changed what a person made"
         assert document.evidence(run.id, FRAMES - 1) == b"why"
@@ -229,25 +240,27 @@ class Walk:
         count = sum(group != "begin" for group, _ in self.done)
         for _ in range(count):
             self.undo(draw)
-            assert snapshot(self.document) == self.state
+            assert self.look() == self.state
         for _ in range(count):
             self.redo(draw)
-            assert snapshot(self.document) == self.state
+            assert self.look() == self.state
 
     # Checks
 
     def check(self) -> None:
         """Memory holds what it should, and can undo and redo what it should."""
-        assert snapshot(self.document) == self.state
+        assert self.look() == self.state
         history = self.document.history
         if self.budget is not None:  # the oldest steps may have been forgotten
             del self.done[: len(self.done) - len(history.undo_names())]
-        assert len(history.undo_names()) == len(self.done)
+        assert (history.undo_name is not None) == bool(self.done)
         assert (history.redo_name is not None) == bool(self.undone)
 
     def check_file(self) -> None:
         """A second reader finds in the file what memory holds."""
+        self.seen.clear()
         check_indexes(self.document)
+        assert len(self.document.history.undo_names()) == len(self.done)
         with ProjectFile.open(self.path, read_only=True) as other:
             assert snapshot(other.document) == self.state
             check_indexes(other.document)
@@ -258,7 +271,8 @@ class Walk:
     # Inside
 
     def _set_up(self) -> None:
-        """Commit without waiting for the disk: a walk is about the document, not about power cuts."""
+        """Forget what was seen, and commit without waiting for the disk: this is not about power cuts."""
+        self.seen.clear()
         self.file._store.connection.execute("PRAGMA synchronous = OFF")
         if self.budget is not None:
             self.document.history.budget = self.budget
@@ -357,6 +371,9 @@ class Walk:
                 lambda: masks.paint(document, a, frame, a_mask(draw)),
                 lambda: masks.erase(document, a, frame, a_mask(draw)),
                 lambda: masks.fill_holes(document, a, scope),
+                lambda: masks.drop_specks(document, a, scope, min_area=4),
+                lambda: masks.lock_masks(document, a, scope, locked=draw.random() < 0.3),
+                lambda: masks.set_mask(document, a, frame, a_mask(draw)),
                 lambda: masks.grow(document, a, scope, draw.choice([-1, 1])),
                 lambda: masks.join_masks(document, a, b, frame),
                 lambda: masks.subtract_others(document, a, frame, from_others=draw.random() < 0.5),
@@ -366,7 +383,17 @@ class Walk:
                 lambda: masks.set_occlusion(document, a, scope, "severe"),
                 lambda: masks.slice_mask(document, a, frame, [(0, 0), (WIDTH, HEIGHT)]),
                 lambda: frames.copy_mask(document, a, frame, scope),
+                lambda: frames.paste_mask(document, a, scope, a_mask(draw)),
                 lambda: frames.extend_track(document, a, frame),
+                lambda: tracks.create_track(document, 1, 1) if len(ids) < 6 else None,
+                lambda: tracks.rename_track(document, a, draw.choice("xyz")),
+                lambda: tracks.recolour_tracks(document, [a, b], draw.choice([None, (1, 2, 3)])),
+                lambda: tracks.set_locked(document, [a, b], draw.random() < 0.3),
+                lambda: tracks.set_hidden(document, [a, b], draw.random() < 0.5),
+                lambda: tracks.set_track_reviewed(document, [a], draw.random() < 0.5),
+                lambda: review.add_note(document, 1, frame, "look", track=draw.choice([a, None])),
+                lambda: review.set_frames_reviewed(document, 1, [frame], reviewed=draw.random() < 0.5),
+                lambda: videos.create_category(document, draw.choice("pqr")),
                 lambda: frames.interpolate(document, a, scope),
             ]
         )
