@@ -110,13 +110,15 @@ def _refuse_losses(source: Path, out: Path) -> None:
 def _chosen(document: Document, names: tuple[str, ...]) -> list[VideoId]:
     if not names:
         return list(document.videos)
-    by_name = {video.name: video.id for video in document.videos.values()}
-    unknown = [name for name in names if name not in by_name]
+    there = dict.fromkeys(video.name for video in document.videos.values())
+    unknown = [name for name in names if name not in there]
     if unknown:
         raise FormatError(
-            f"No video of the project is called {unknown[0]!r}.", f"There are: {', '.join(by_name)}."
+            f"No video of the project is called {unknown[0]!r}.", f"There are: {', '.join(there)}."
         )
-    return [by_name[name] for name in names]
+    return [
+        video.id for name in dict.fromkeys(names) for video in document.videos.values() if video.name == name
+    ]
 
 
 def _problems(document: Document, videos: list[VideoId]) -> dict[str, int]:

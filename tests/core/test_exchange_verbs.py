@@ -90,6 +90,19 @@ def test_every_format_there_and_back(project, clip, tmp_path, capsys, format_):
     assert verb(capsys, "export", back, "--format", format_, "--out", out, "--force")[0] == 0
 
 
+def test_videos_of_one_name_are_exported_together(project, clip, tmp_path, capsys):
+    (tmp_path / "other").mkdir()
+    with Project.open(project) as opened:
+        for place in ("other", clip.parent):
+            target = tmp_path / place / (clip.name if place == "other" else "last.mp4")
+            opened.add_video(shutil.copy(clip, target))
+    words = ("export", project, "--format", "ytvis", "--out", tmp_path / "out.json", "--video", clip.name)
+    assert verb(capsys, *words)[0] == 0
+    assert len(json.loads((tmp_path / "out.json").read_text())["videos"]) == 2
+    status, _, errors = verb(capsys, *words, "--video", "absent.mp4", "--force")
+    assert (status, "absent.mp4" in errors, "last.mp4" in errors) == (1, True, True)
+
+
 def test_results_there_and_back(project, clip, tmp_path, capsys):
     """Results have no track ids and no category names: these come from the annotation file or the user."""
     truth, results, back = tmp_path / "truth.json", tmp_path / "results.json", tmp_path / "back.stm"

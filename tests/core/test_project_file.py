@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import sys
 import tempfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -413,6 +414,24 @@ def test_an_old_file_is_brought_up_to_date(tmp_path, test_data):
         assert worker.step_of(file.document) == 2
 
 
+def test_a_damaged_old_file_can_be_rescued(tmp_path, test_data):
+    path, out = tmp_path / "old.stm", tmp_path / "rescued.stm"
+    shutil.copy(test_data / "projects" / "version_1.stm", path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE bodies SET data = x'00' WHERE id = 2")
+        connection.execute("UPDATE tracks SET data = 'x' WHERE id = 3")
+    connection.close()
+    before = digest(path)
+    report = rescue(path, out)
+    assert digest(path) == before
+    assert any("records of tracks" in line for line in report.lost)
+    with ProjectFile.open(out) as file:
+        assert worker.step_of(file.document) == 3
+        assert len(file.document.annotations) == report.masks > 0
+        assert file.document.evidence(1, 2) == b"evidence 2"
+        check_indexes(file.document)
+
+
 def test_a_newer_file_is_refused_untouched(project):
     with sqlite3.connect(project) as connection:
         connection.execute("PRAGMA user_version = 99")
@@ -495,6 +514,22 @@ def test_a_damaged_step_of_the_history_costs_only_the_history(project):
     assert digest(project) == before
     assert beside(project) == []
     assert rescue(project, project.with_name("rescued.stm")).lost == ()
+
+
+def test_a_past_step_that_unfolds_without_end_is_refused(project):
+    """A few hundred kilobytes that would become half a gigabyte, for whoever presses undo."""
+    pack = zlib.compressobj(9)
+    bomb = b"".join([pack.compress(b"[" * (1 << 20)) for _ in range(500)]) + pack.flush()
+    assert len(bomb) < 1 << 20
+    with sqlite3.connect(project) as connection:
+        connection.execute("UPDATE history SET changes = ? WHERE number = 6", (bomb,))
+    connection.close()
+    with ProjectFile.open(project) as file:
+        before = snapshot(file.document)
+        with pytest.raises(ProjectFileError, match="does not end"):
+            file.document.undo()
+        assert snapshot(file.document) == before
+        worker.one_edit(file.document, 6)
 
 
 def masks_are_true_or_refused(document, truth):

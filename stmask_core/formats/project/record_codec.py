@@ -20,6 +20,8 @@ RECORD_OF: dict[str, type] = {table: record for record, table in TABLE_OF.items(
 _PLAIN = {"extra", "settings"}  # free JSON, kept as it is
 _IDS = ("id", "video", "category")
 MAX_CHANGES_BYTES = 1 << 30
+BELIEVED_BYTES = 1 << 26  # of one edit's changes, however small they are packed
+MOST_SQUEEZED = 100  # changes shrink to about a sixth; beyond the above a hundredth is a bomb
 
 
 def record_to_json(record: Record) -> str:
@@ -48,7 +50,7 @@ def changes_from_bytes(data: bytes) -> tuple[Change, ...]:
     """Read and check the changes of one edit."""
     try:
         unpack = zlib.decompressobj()
-        text = unpack.decompress(data, MAX_CHANGES_BYTES)
+        text = unpack.decompress(data, min(max(BELIEVED_BYTES, MOST_SQUEEZED * len(data)), MAX_CHANGES_BYTES))
         if not unpack.eof:
             raise ValueError("it does not end")
         return tuple(_change(*item) for item in json.loads(text))

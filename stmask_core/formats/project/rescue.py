@@ -19,7 +19,7 @@ from stmask_core.formats.project.body_codec import body_from_bytes
 from stmask_core.formats.project.connection import connect_to_read, leave_nothing_behind, translated
 from stmask_core.formats.project.places import in_another_folder
 from stmask_core.formats.project.record_codec import checked_row, record_from_json
-from stmask_core.formats.project.schema import VERSION, version_of
+from stmask_core.formats.project.schema import version_of
 from stmask_core.formats.project.store import ProjectStore
 
 TABLES: tuple[TableName, ...] = ("videos", "categories", "tracks", "notes", "runs", "frame_states")
@@ -52,12 +52,11 @@ def rescue_into(connection: sqlite3.Connection, document: Document, homes: tuple
 
 
 def open_for_rescue(path: Path) -> ProjectStore:
-    """A read-only store on a damaged file, unchecked but for its schema."""
+    """A read-only store on a damaged file of this or an older version, unchecked but for its schema."""
     with translated(path):
         connection = connect_to_read(path)
         try:
-            if version_of(connection, path.name) != VERSION:
-                raise ProjectFileError("Only projects of the present version can be rescued.")
+            version_of(connection, path.name)  # refuses what is none of ours
         except BaseException:
             connection.close()
             leave_nothing_behind(path)
@@ -123,7 +122,8 @@ def _annotation(
 
 
 def _copy_evidence(connection: sqlite3.Connection, document: Document, lost: Counter[str]) -> None:
-    columns = "run, frame, kind, data"
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    columns = f"run, frame, {'kind' if version > 1 else repr('evidence')}, data"  # what 2 added
     with document.edit("Rescue"):
         for run, frame, kind, data in _readable(connection, "evidence", columns, 2, lost, "evidence"):
             item = Evidence(RunId(run), frame, kind, data)
