@@ -28,7 +28,8 @@ from stmask_core.formats.category_lists import read_category_list
 from stmask_core.formats.document_exchange import Place, document_exchange, import_exchange
 from stmask_core.formats.exchange import Exchange, ExchangeTrack, ExchangeVideo, Observation
 from stmask_core.formats.project_file import ProjectFile
-from stmask_core.formats.ytvis_exchange import read_ytvis, write_ytvis
+from stmask_core.formats.ytvis_exchange import read_ytvis
+from stmask_core.formats.ytvis_writing import write_ytvis
 from stmask_core.structures.masks import Mask
 
 SIZE = (720, 1280)

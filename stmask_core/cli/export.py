@@ -158,7 +158,7 @@ def _write(exchange: Exchange, format_: str, out: Path, options: Mapping[str, An
     compressed, first_frame, replace = (options[k] for k in ("compressed", "first_frame", "replace"))
     out.absolute().parent.mkdir(parents=True, exist_ok=True)
     if format_ == "ytvis":
-        from stmask_core.formats.ytvis_exchange import write_ytvis
+        from stmask_core.formats.ytvis_writing import write_ytvis
 
         return write_ytvis(exchange, out, compressed=bool(compressed))
     if format_ == "ytvis-results":

@@ -1,13 +1,11 @@
-"""YouTube-VIS annotations (2019, 2021, OVIS) to and from the neutral shape.
+"""YouTube-VIS annotations (2019, 2021, OVIS) into the neutral shape. The way out is ``ytvis_writing``.
 
 Accepts polygons, uncompressed and compressed run lengths, null and all-zero masks for absent frames, files
 without annotations, string ids, stale boxes and areas (both are taken from the masks), unknown fields (kept).
-Writes what every reader of the format was found to take: list run lengths, height and width per annotation.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from stmask_core.errors import FormatError
-from stmask_core.formats.atomic import atomic_write
 from stmask_core.formats.exchange import (
     SOURCES,
     Exchange,
@@ -24,7 +21,7 @@ from stmask_core.formats.exchange import (
     ExchangeVideo,
     Observation,
 )
-from stmask_core.formats.frame_names import frame_file_names, safe_relative_name
+from stmask_core.formats.frame_names import safe_relative_name
 from stmask_core.formats.json_reading import (
     as_int,
     as_list,
@@ -35,7 +32,6 @@ from stmask_core.formats.json_reading import (
     stream_json,
     text_or,
 )
-from stmask_core.formats.reports import WriteReport
 from stmask_core.structures.masks import Mask, check_image_size
 
 TABLES = ("videos", "categories", "annotations")
@@ -46,47 +42,12 @@ TRACK_KEYS = frozenset(
         *("height", "width", "length", "name"),
     )
 )
-VIDEO_DEFAULTS = {"license": 1, "coco_url": "", "flickr_url": "", "date_captured": ""}
 COLUMNS = ("scores", "sources", "occlusion", "locked")
 OCCLUSIONS = ("no_occlusion", "slight_occlusion", "severe_occlusion")  # the words of OVIS
 MOST_PROBLEMS = 5  # listed in one error
 
 
-def write_ytvis(exchange: Exchange, path: str | os.PathLike[str], *, compressed: bool = False) -> WriteReport:
-    """Write one annotation per track, in one pass over the videos.
-
-    compressed: run lengths as text instead of lists. Ids are kept; one that is below 1 or used before (in
-    another video) is replaced by the next free one, and a note in the report says so.
-    """
-    report = WriteReport(path=Path(path))
-    videos: list[dict[str, Any]] = []
-    video_ids, track_ids = _Ids(), _Ids()
-    with atomic_write(path) as file:
-        file.write('{"annotations": [')
-        for video in exchange.videos:
-            video_id = video_ids.give(video.id)
-            for track in video.tracks:
-                id_ = track_ids.give(track.id)
-                file.write(",\n" if len(track_ids.taken) > 1 else "\n")
-                file.write(_dump(_annotation(video, track, id_, video_id, compressed=compressed)))
-            videos.append(_video_entry(video, video_id))
-            report = report.with_video(video)
-        categories = [_category_entry(category) for category in exchange.categories]
-        for name, rows in (("videos", videos), ("categories", categories)):
-            file.write(f'\n],\n"{name}": [' + ",".join("\n" + _dump(row) for row in rows))
-        file.write("\n]")
-        for name, value in _head(exchange.extra).items():
-            if name not in TABLES:
-                file.write(f",\n{_dump(name)}: {_dump(value)}")
-        file.write("\n}\n")
-    if track_ids.changed or video_ids.changed:
-        report = report.with_note(
-            f"{track_ids.changed} track and {video_ids.changed} video ids had to change"
-        )
-    return report
-
-
-class _Ids:
+class FreshIds:
     """Unique ids from 1 up, kept where possible."""
 
     def __init__(self) -> None:
@@ -103,84 +64,6 @@ class _Ids:
             wanted = self._free
         self.taken.add(wanted)
         return wanted
-
-
-def _annotation(
-    video: ExchangeVideo, track: ExchangeTrack, id_: int, video_id: int, *, compressed: bool
-) -> dict[str, Any]:
-    absent = [None] * video.length
-    segmentations: list[Any] = list(absent)
-    bboxes: list[Any] = list(absent)
-    areas: list[Any] = list(absent)
-    for observation in track.observations:
-        mask, frame = observation.mask, observation.frame
-        if mask.box is None:
-            continue
-        x1, y1, x2, y2 = mask.box
-        size = [mask.height, mask.width]
-        segmentations[frame] = mask.to_coco() if compressed else {"counts": mask.to_coco_list(), "size": size}
-        bboxes[frame] = [x1, y1, x2 - x1, y2 - y1]
-        areas[frame] = mask.area
-    return {
-        **track.extra,
-        "height": video.height,
-        "width": video.width,
-        "length": 1,
-        "category_id": track.category_id,
-        "segmentations": segmentations,
-        "bboxes": bboxes,
-        "video_id": video_id,
-        "iscrowd": int(track.is_crowd),
-        "id": id_,
-        "areas": areas,
-        **_own_fields(video, track),
-    }
-
-
-def _own_fields(video: ExchangeVideo, track: ExchangeTrack) -> dict[str, Any]:
-    """Lists beside ``segmentations`` that other readers ignore; only those that say something."""
-    fields: dict[str, Any] = {"name": track.name} if track.name else {}
-    columns: dict[str, Mapping[int, Any]] = {
-        "sources": {o.frame: o.source for o in track.observations if o.source != "imported"},
-        "scores": {o.frame: o.score for o in track.observations if o.score is not None},
-        "locked": {o.frame: True for o in track.observations if o.locked},
-        "occlusion": {o.frame: OCCLUSIONS[o.occlusion] for o in track.observations if o.occlusion},
-    }
-    for name, column in columns.items():
-        if column:
-            fields[name] = [column.get(frame) for frame in range(video.length)]
-    return fields
-
-
-def _video_entry(video: ExchangeVideo, video_id: int) -> dict[str, Any]:
-    return {
-        **VIDEO_DEFAULTS,
-        **video.extra,
-        "id": video_id,
-        "width": video.width,
-        "height": video.height,
-        "length": video.length,
-        "file_names": frame_file_names(video),
-    }
-
-
-def _category_entry(category: ExchangeCategory) -> dict[str, Any]:
-    return {
-        **category.extra,
-        "supercategory": category.supercategory,
-        "id": category.id,
-        "name": category.name,
-    }
-
-
-def _head(extra: Mapping[str, Any]) -> dict[str, Any]:
-    info = {"description": "STMask Annotator", "url": "", "version": "1.0", "year": 0, "contributor": ""}
-    licenses = [{"id": 1, "name": "unknown", "url": ""}]
-    return {"info": {**info, "date_created": ""}, "licenses": licenses, **extra}
-
-
-def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 @dataclass(slots=True)
@@ -361,7 +244,7 @@ def _check_references(found: _File, name: str) -> None:
 
 def _renumber(found: _File) -> None:
     """Ids from 1, each once; says what changed."""
-    ids = _Ids()
+    ids = FreshIds()
     ids.taken = {a.id for a in found.annotations if a.id >= 1}
     seen: set[int] = set()
     for annotation in found.annotations:
@@ -433,7 +316,7 @@ def _column(value: Any, length: int) -> list[Any]:
 
 
 def _own_columns(fields: Mapping[str, Any], length: int) -> dict[str, list[Any]]:
-    """The lists that ``_own_fields`` writes, where every entry is one of ours; others stay unknown fields."""
+    """The lists that our own export adds, where every entry is one of ours; others stay unknown fields."""
     may_be: dict[str, Callable[[Any], bool]] = {
         "scores": lambda v: isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v <= 1,
         "sources": lambda v: v in SOURCES,

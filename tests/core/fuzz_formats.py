@@ -40,8 +40,9 @@ from stmask_core.formats.exchange import Exchange
 from stmask_core.formats.frame_names import match_frames
 from stmask_core.formats.mots import read_mots, write_mots_png, write_mots_txt
 from stmask_core.formats.project_file import ProjectFile, rescue
-from stmask_core.formats.ytvis_exchange import read_ytvis, write_ytvis
+from stmask_core.formats.ytvis_exchange import read_ytvis
 from stmask_core.formats.ytvis_results import read_ytvis_results
+from stmask_core.formats.ytvis_writing import write_ytvis
 from tests.core.exchange_samples import sample_exchange
 
 DATA = Path(__file__).resolve().parents[1] / "data"

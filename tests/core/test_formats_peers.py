@@ -15,8 +15,9 @@ from pycocotools.cocoeval import COCOeval
 
 from stmask_core.formats.coco import write_coco
 from stmask_core.formats.mots import write_mots_txt
-from stmask_core.formats.ytvis_exchange import read_ytvis, write_ytvis
+from stmask_core.formats.ytvis_exchange import read_ytvis
 from stmask_core.formats.ytvis_results import write_ytvis_results
+from stmask_core.formats.ytvis_writing import write_ytvis
 from tests.core.exchange_samples import pixels, sample_exchange
 
 

@@ -11,8 +11,9 @@ from pycocotools import mask as pycoco
 from stmask_core.errors import FormatError
 from stmask_core.formats.category_lists import read_category_list, used_categories, with_categories
 from stmask_core.formats.exchange import Exchange, check_video
-from stmask_core.formats.ytvis_exchange import read_ytvis, write_ytvis
+from stmask_core.formats.ytvis_exchange import read_ytvis
 from stmask_core.formats.ytvis_results import read_ytvis_results, write_ytvis_results
+from stmask_core.formats.ytvis_writing import write_ytvis
 from stmask_core.structures.masks import Mask
 from tests.core.exchange_samples import details, identities, pixels, sample_exchange, sample_video
 

@@ -21,7 +21,8 @@ from stmask_core.formats.document_exchange import Place, document_exchange, impo
 from stmask_core.formats.exchange import Exchange, ExchangeTrack, Observation
 from stmask_core.formats.mots import read_mots, write_mots_png, write_mots_txt
 from stmask_core.formats.project_file import ProjectFile
-from stmask_core.formats.ytvis_exchange import read_ytvis, write_ytvis
+from stmask_core.formats.ytvis_exchange import read_ytvis
+from stmask_core.formats.ytvis_writing import write_ytvis
 from stmask_core.structures.masks import Mask
 from tests.core.exchange_samples import CATEGORIES, identities, pixels, sample_exchange, sample_video
 
