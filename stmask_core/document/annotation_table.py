@@ -16,7 +16,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stmask_core.document.records import HUMAN_SOURCES, OCCLUSIONS, SOURCES, MaskAnnotation, RunId, TrackId
+from stmask_core.document.records import (
+    HUMAN_SOURCES,
+    OCCLUSIONS,
+    SOURCES,
+    MaskAnnotation,
+    MaskBody,
+    RunId,
+    TrackId,
+)
 
 LOCKED, ACCEPTED, OUTSIDE = 1, 2, 4
 OCCLUSION_SHIFT = 3  # two bits
@@ -68,6 +76,29 @@ def row_of(annotation: MaskAnnotation, body: int) -> Row:
     )
     source = SOURCES.index(annotation.source)
     return Row(body, source, flags, annotation.score, annotation.run or 0, annotation.mask.area)
+
+
+def run_of(row: Row) -> RunId | None:
+    """The model run that made a row."""
+    return RunId(row.run) if row.run else None
+
+
+def annotation_of(track: TrackId, frame: int, row: Row, body: MaskBody) -> MaskAnnotation:
+    """A row and its heavy part as one annotation."""
+    return MaskAnnotation(
+        track=track,
+        frame=frame,
+        mask=body.mask,
+        source=SOURCES[row.source],
+        score=row.score,
+        box=body.box,
+        locked=bool(row.flags & LOCKED),
+        accepted=bool(row.flags & ACCEPTED),
+        outside=bool(row.flags & OUTSIDE),
+        occlusion=OCCLUSIONS[row.flags >> OCCLUSION_SHIFT & 3],
+        run=run_of(row),
+        extra=body.extra,
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,8 +293,3 @@ class AnnotationTable:
 
 
 _NO_COLUMNS = TrackColumns()
-
-
-def run_of(row: Row) -> RunId | None:
-    """The model run that made a row."""
-    return RunId(row.run) if row.run else None

@@ -6,11 +6,29 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from stmask_core.document.annotation_table import Row
-from stmask_core.document.records import Record, TrackId, VideoId
+from stmask_core.document.records import (
+    Category,
+    FrameState,
+    ModelRun,
+    Record,
+    ReviewNote,
+    Track,
+    TrackId,
+    Video,
+    VideoId,
+)
 
 TableName = Literal["videos", "categories", "tracks", "notes", "runs", "frame_states", "annotations"]
 Key = int | tuple[int, int]  # (track, frame) of an annotation, (video, frame) of a frame state, else the id
 Origin = Literal["edit", "undo", "redo"]
+TABLE_OF: dict[type, TableName] = {
+    Video: "videos",
+    Category: "categories",
+    Track: "tracks",
+    ReviewNote: "notes",
+    ModelRun: "runs",
+    FrameState: "frame_states",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +76,8 @@ class Diff:
     def tables(self) -> set[TableName]:
         """Tables touched."""
         return {change.table for change in self.changes}
+
+
+def key_of(record: Record) -> Key:
+    """Where a record lives in its table."""
+    return (record.video, record.frame) if isinstance(record, FrameState) else record.id

@@ -18,21 +18,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from stmask_core.document.annotation_table import (
-    ACCEPTED,
-    LOCKED,
-    OCCLUSION_SHIFT,
-    OUTSIDE,
-    AnnotationTable,
-    Row,
-    row_of,
-    run_of,
-)
-from stmask_core.document.changes import Change, Diff, Focus, Key, Origin, TableName
+from stmask_core.document.annotation_table import AnnotationTable, Row, annotation_of, row_of
+from stmask_core.document.changes import TABLE_OF, Change, Diff, Focus, Key, Origin, TableName, key_of
 from stmask_core.document.history import History
 from stmask_core.document.records import (
-    OCCLUSIONS,
-    SOURCES,
     Category,
     CategoryId,
     FrameState,
@@ -48,18 +37,11 @@ from stmask_core.document.records import (
     Video,
     VideoId,
 )
+from stmask_core.document.rules import check_references, check_unused
 from stmask_core.document.store import Entry, Evidence, EvidenceKind, PackedChanges, Store
 from stmask_core.document.table import Table
 from stmask_core.errors import DocumentError, NotInEdit, ProjectFileError
 
-TABLE_OF: dict[type, TableName] = {
-    Video: "videos",
-    Category: "categories",
-    Track: "tracks",
-    ReviewNote: "notes",
-    ModelRun: "runs",
-    FrameState: "frame_states",
-}
 Listener = Callable[[Diff], None]
 
 
@@ -185,7 +167,7 @@ class Document:
             return
         self._check_open()
         table = TABLE_OF[type(record)]
-        self._check_references(record)
+        check_references(self, record)
         self._write(table, key_of(record), record)
 
     def put_row(self, track: TrackId, frame: int, row: Row) -> None:
@@ -202,7 +184,7 @@ class Document:
         table, key = TABLE_OF[type(record)], key_of(record)
         if key not in self._tables[table]:
             raise DocumentError(f"There is no such {type(record).__name__.lower()} to remove.")
-        self._check_unused(record)
+        check_unused(self, record)
         self._write(table, key, None)
 
     def remove_row(self, track: TrackId, frame: int) -> None:
@@ -405,46 +387,6 @@ class Document:
         if not 0 <= frame < count:
             raise DocumentError(f"Frame {frame} is outside the video, which has {count} frames.")
 
-    def _check_references(self, record: Record) -> None:
-        """Everything a record points to exists, and a video still holds its masks."""
-        video = getattr(record, "video", None)
-        if video is not None and video not in self.videos:
-            raise DocumentError(f"There is no video {video}.")
-        if isinstance(record, Track):
-            if record.category not in self.categories:
-                raise DocumentError(f"There is no category {record.category}.")
-            old = self.tracks.get(record.id)
-            if old is not None and old.video != record.video and self.annotations.count(record.id):
-                raise DocumentError("A track with masks cannot move to another video.")
-        if isinstance(record, Video):
-            self._check_video(record)
-
-    def _check_video(self, video: Video) -> None:
-        old = self.videos.get(video.id)
-        if old is None:
-            return
-        extents = [self.annotations.extent(track) for track in self.tracks.of_video(video.id)]
-        last = max((extent[1] for extent in extents if extent), default=-1)
-        resized = (old.width, old.height) != (video.width, video.height)
-        if last >= video.frame_count or (resized and last >= 0):
-            raise DocumentError(f"The masks of video {video.id} do not fit its new size or length.")
-
-    def _check_unused(self, record: Record) -> None:
-        """Nothing points to a record that is to go."""
-        if isinstance(record, Track):
-            used = self.annotations.count(record.id) > 0
-        elif isinstance(record, Category):
-            used = any(track.category == record.id for track in self.tracks.values())
-        elif isinstance(record, Video):
-            tables = (self.tracks, self.notes, self.runs, self.frame_states)
-            used = any(table.of_video(record.id) for table in tables)
-        else:
-            used = False
-        if used:
-            raise DocumentError(
-                f"This {type(record).__name__.lower()} is still in use and cannot be removed."
-            )
-
 
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
@@ -465,26 +407,3 @@ def _no_garbage_collection() -> Iterator[None]:
 def _unpacked(packed: PackedChanges, *, inverse: bool) -> tuple[Change, ...]:
     changes = packed.unpack()
     return tuple(change.inverse() for change in reversed(changes)) if inverse else changes
-
-
-def annotation_of(track: TrackId, frame: int, row: Row, body: MaskBody) -> MaskAnnotation:
-    """A row and its heavy part as one annotation."""
-    return MaskAnnotation(
-        track=track,
-        frame=frame,
-        mask=body.mask,
-        source=SOURCES[row.source],
-        score=row.score,
-        box=body.box,
-        locked=bool(row.flags & LOCKED),
-        accepted=bool(row.flags & ACCEPTED),
-        outside=bool(row.flags & OUTSIDE),
-        occlusion=OCCLUSIONS[row.flags >> OCCLUSION_SHIFT & 3],
-        run=run_of(row),
-        extra=body.extra,
-    )
-
-
-def key_of(record: Record) -> Key:
-    """Where a record lives in its table."""
-    return (record.video, record.frame) if isinstance(record, FrameState) else record.id

@@ -10,8 +10,7 @@ from dataclasses import fields
 from typing import Any, get_args
 
 from stmask_core.document.annotation_table import KNOWN_FLAGS, Row
-from stmask_core.document.changes import Change, Focus, Key, TableName
-from stmask_core.document.document import TABLE_OF, key_of
+from stmask_core.document.changes import TABLE_OF, Change, Focus, Key, TableName, key_of
 from stmask_core.document.records import SOURCES, MaskAnnotation, Record, TrackId, VideoId
 from stmask_core.errors import DocumentError, ProjectFileError
 from stmask_core.formats.project.connection import RESCUE

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stmask_core.document.annotation_table import Row
+from stmask_core.document.annotation_table import Row, annotation_of
 from stmask_core.document.changes import TableName
-from stmask_core.document.document import Document, annotation_of
+from stmask_core.document.document import Document
 from stmask_core.document.records import MaskAnnotation, RunId, TrackId, Video
 from stmask_core.document.store import Evidence
 from stmask_core.errors import DocumentError, ProjectFileError
