@@ -103,7 +103,10 @@ class Project:
                     move_video(self.document, video, path=self.stored_path(found))
                 return found
         what = "is another video, not the one that was annotated" if place.exists() else "is not there"
-        raise VideoError(f"The video {record.name} has moved: {place} {what}.", "Say where it is now.")
+        raise VideoError(
+            f"The video {record.name} has moved: {place} {what}.",
+            "Say where it is now, or put it beside the project.",
+        )
 
     def relink_video(self, video: VideoId, path: str | os.PathLike[str], *, force: bool = False) -> None:
         """Note a video's new place. ProjectFileError when the content is another one, unless ``force``."""

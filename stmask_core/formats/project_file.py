@@ -6,6 +6,7 @@ newer one is refused; a second process may look but not write.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from pathlib import Path
@@ -13,7 +14,7 @@ from types import TracebackType
 
 from stmask_core.document.document import Document
 from stmask_core.errors import ProjectFileError
-from stmask_core.formats.atomic import atomic_path
+from stmask_core.formats.atomic import atomic_path, refusals_in_words
 from stmask_core.formats.project.connection import (
     Journal,
     connect,
@@ -120,12 +121,14 @@ class ProjectFile:
     def save_copy(self, path: str | os.PathLike[str]) -> Path:
         """Write the whole project, undo history included, under another name; atomic.
 
-        The copy finds the videos where they are, also from another folder.
+        The copy finds the videos where they are, also from another folder. Raises WriteError when the place
+        refuses.
         """
         target = Path(path)
         if self.path is not None and target.exists() and os.path.samefile(target, self.path):
             raise ProjectFileError(f"{target} is this very project.", "Choose another name.")
-        with atomic_path(target) as beside, translated(target):
+        with refusals_in_words(target), atomic_path(target) as beside, translated(target):
+            beside.touch()  # a folder that refuses says so in its own words, not in SQLite's
             copy = sqlite3.connect(beside, isolation_level=None)
             try:
                 self._store.connection.backup(copy)
@@ -149,7 +152,8 @@ class ProjectFile:
         self._closed = True
         try:
             if self._lock is not None and hasattr(self, "document"):
-                self._sweep_if_worth_it()
+                with contextlib.suppress(ProjectFileError):  # a full disk: then the space comes back later
+                    self._sweep_if_worth_it()
         finally:
             self._store.close()
             if self._lock is not None:

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from stmask_core.document.records import MaskAnnotation, Track
-from stmask_core.errors import DocumentError, ProjectFileError
+from stmask_core.errors import DocumentError, ProjectFileError, WriteError
+from stmask_core.formats import project_file
 from stmask_core.formats.project.connection import file_system_of, is_on_network
 from stmask_core.formats.project_file import ProjectFile, rescue
 from tests.core import crash_worker as worker
@@ -104,6 +105,31 @@ def test_a_copy_has_everything(project):
     with ProjectFile.open(copy) as file:
         assert snapshot(file.document) == before
         assert len(file.document.history.undo_names()) == 6
+
+
+def test_a_copy_into_a_folder_that_refuses_says_why(project, tmp_path):
+    with ProjectFile.open(project) as file:
+        with pytest.raises(WriteError, match=r"copy\.stm cannot be written \(No such file"):
+            file.save_copy(tmp_path / "nowhere" / "copy.stm")
+        with a_disk_without_room(), pytest.raises((WriteError, ProjectFileError)):
+            file.save_copy(tmp_path / "copy.stm")
+    assert not list(tmp_path.glob("*copy*"))
+
+
+def test_a_project_closes_on_a_full_disk_though_there_is_garbage_to_sweep(project, monkeypatch):
+    monkeypatch.setattr(project_file, "SWEEP_FROM", 0)
+    with ProjectFile.open(project) as file:
+        file.document.history.budget = 3_000
+        for step in range(6, 60):
+            worker.one_edit(file.document, step)
+        before = snapshot(file.document)
+        assert file._store.garbage_bytes() > 0
+        with a_disk_without_room():
+            file.close()
+    with ProjectFile.open(project) as file:
+        assert snapshot(file.document) == before
+        worker.one_edit(file.document, 60)
+    assert beside(project) == []
 
 
 def test_a_project_in_memory_can_be_kept(tmp_path):
