@@ -139,19 +139,29 @@ def _readable(
     last: tuple = ()
     try:
         for row in connection.execute(f"SELECT {columns} FROM {source} ORDER BY {', '.join(keys)}"):
-            last = row[:num_keys]
-            yield row
+            if _has_numbers(row[:num_keys]):
+                last = row[:num_keys]
+                yield row
+            else:
+                lost[f"rows of {name} without a number"] += 1
         return
     except sqlite3.Error:
         lost[f"stretch of {name} that the disk cannot give back"] += 1
     backwards = ", ".join(f"{key} DESC" for key in keys)
     try:
         for row in connection.execute(f"SELECT {columns} FROM {source} ORDER BY {backwards}"):
+            if not _has_numbers(row[:num_keys]):
+                continue
             if row[:num_keys] <= last:
                 return
             yield row
     except sqlite3.Error:
         return
+
+
+def _has_numbers(keys: tuple) -> bool:
+    """False for what only damage can put into a column of numbers."""
+    return all(type(key) is int for key in keys)
 
 
 def _first_columns(connection: sqlite3.Connection, table: str) -> Iterator[int]:
