@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from stmask_core.document.annotation_table import row_of
+from stmask_core.document.changes import Change, Diff
 from stmask_core.document.commands import frames, identity, masks, review, tracks, videos
 from stmask_core.document.commands.predictions import (
     PredictedFrame,
@@ -62,6 +63,17 @@ def snapshot(document: Document, seen: dict[Any, MaskAnnotation] | None = None) 
     return state
 
 
+def everything(document: Document) -> dict[tuple[str, Any], Any]:
+    """Every record and row, as diffs speak of them."""
+    found: dict[tuple[str, Any], Any] = {}
+    for name in TABLES:
+        found.update(((name, key), record) for key, record in getattr(document, name).items())
+    for track in document.annotations:
+        rows = document.annotations.rows(track)
+        found.update((("annotations", (track, frame)), row) for frame, row in rows)
+    return found
+
+
 def check_indexes(document: Document) -> None:
     """Indexes agree with tables; columns are sorted, unique and agree with their masks."""
     for name in ("tracks", "notes", "runs", "frame_states"):
@@ -99,8 +111,10 @@ class Walk:
         self.seen: dict[Any, MaskAnnotation] = {}
         self.file = ProjectFile.create(path)
         self._set_up()
-        self.heard: list[Any] = []
-        self.file.document.subscribe(self.heard.append)
+        self.heard: list[Diff] = []
+        self.misheard: list[Change] = []
+        self.view: dict[tuple[str, Any], Any] = {}  # what a view knows that only ever hears of changes
+        self.file.document.subscribe(self.hear)
         self.done: list[tuple[str | None, dict]] = []  # (group, state before)
         self.undone: list[tuple[str | None, dict]] = []  # (group, state after)
         self.state: dict[tuple[str, Any], Any] = {}
@@ -118,6 +132,17 @@ class Walk:
     def look(self) -> dict[tuple[str, Any], Any]:
         """Everything the open document says."""
         return snapshot(self.document, self.seen)
+
+    def hear(self, diff: Diff) -> None:
+        """What every view does: note the change. It hears of each one once, and in order."""
+        self.heard.append(diff)
+        for change in diff.changes:
+            if self.view.get((change.table, change.key)) != change.before:
+                self.misheard.append(change)  # a listener that raises would only be reported
+            if change.after is None:
+                del self.view[change.table, change.key]
+            else:
+                self.view[change.table, change.key] = change.after
 
     # Steps
 
@@ -232,7 +257,7 @@ class Walk:
         self.file.close()
         self.file = ProjectFile.open(self.path)
         self._set_up()
-        self.document.subscribe(self.heard.append)
+        self.document.subscribe(self.hear)
         assert self.document.history.undo_names() == names
 
     def undo_all_and_back(self, draw: random.Random) -> None:
@@ -250,6 +275,7 @@ class Walk:
     def check(self) -> None:
         """Memory holds what it should, and can undo and redo what it should."""
         assert self.look() == self.state
+        assert not self.misheard
         history = self.document.history
         if self.budget is not None:  # the oldest steps may have been forgotten
             del self.done[: len(self.done) - len(history.undo_names())]
@@ -260,6 +286,7 @@ class Walk:
         """A second reader finds in the file what memory holds."""
         self.seen.clear()
         check_indexes(self.document)
+        assert self.view == everything(self.document)
         assert len(self.document.history.undo_names()) == len(self.done)
         with ProjectFile.open(self.path, read_only=True) as other:
             assert snapshot(other.document) == self.state
