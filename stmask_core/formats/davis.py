@@ -23,7 +23,7 @@ from stmask_core.formats.exchange import (
     Observation,
     observations_by_frame,
 )
-from stmask_core.formats.folders import atomic_folder, picture_folders, safe_names
+from stmask_core.formats.folders import SafeNames, atomic_folder, picture_folders
 from stmask_core.formats.label_names import name_of_label
 from stmask_core.formats.objects_file import (
     LabelledVideo,
@@ -45,12 +45,12 @@ def write_davis(exchange: Exchange, path: str | os.PathLike[str], *, replace: bo
 
     Raises FormatError when a video has more than 254 tracks or ``path`` is occupied (see ``atomic_folder``).
     """
-    videos = list(exchange.videos)
-    folders = safe_names(video.name for video in videos)
+    names = SafeNames()
     report = WriteReport(path=Path(path))
     entries: list[LabelledVideo] = []
     with atomic_folder(path, replace=replace) as root:
-        for video, folder in zip(videos, folders, strict=True):
+        for video in exchange.videos:
+            folder = names.give(video.name)
             labels = object_numbers(video)
             (root / folder).mkdir()
             frames = observations_by_frame(video)

@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from stmask_core.errors import FormatError
@@ -55,18 +55,23 @@ def _take_place(new: Path, target: Path, aside: Path) -> None:
         raise
 
 
-def safe_names(names: Iterable[str]) -> list[str]:
-    """A folder or file name for each of ``names``: no separators, no leading dot, no two alike."""
-    taken: set[str] = set()
-    safe: list[str] = []
-    for name in names:
+class SafeNames:
+    """Folder or file names out of any names: no separators, no leading dot, no two alike.
+
+    taken: names that are never given.
+    """
+
+    def __init__(self, *taken: str) -> None:
+        self._taken = {name.casefold() for name in taken}
+
+    def give(self, name: str) -> str:
+        """A name for ``name`` that was not given before."""
         base = re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", name).strip(". ")[:120] or "video"
         candidate, number = base, 2
-        while candidate.casefold() in taken:
+        while candidate.casefold() in self._taken:
             candidate, number = f"{base}_{number}", number + 1
-        taken.add(candidate.casefold())
-        safe.append(candidate)
-    return safe
+        self._taken.add(candidate.casefold())
+        return candidate
 
 
 def natural_order(name: str) -> tuple[tuple[int, int | str], ...]:

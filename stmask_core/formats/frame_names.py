@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from stmask_core.errors import FormatError
 from stmask_core.formats.exchange import ExchangeVideo
-from stmask_core.formats.folders import safe_names
+from stmask_core.formats.folders import SafeNames
 
 
 def safe_relative_name(name: str, place: str) -> str:
@@ -24,7 +24,7 @@ def frame_file_names(video: ExchangeVideo) -> list[str]:
     """A name for every frame: the video's own where it has them, else ``<video>/00000.jpg`` and so on."""
     if len(video.frame_names) == video.length:
         return list(video.frame_names)
-    folder = safe_names([video.name])[0]
+    folder = SafeNames().give(video.name)
     return [f"{folder}/{frame:05d}.jpg" for frame in range(video.length)]
 
 

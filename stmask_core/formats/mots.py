@@ -26,7 +26,7 @@ from stmask_core.formats.exchange import (
     Observation,
     observations_by_frame,
 )
-from stmask_core.formats.folders import atomic_folder, natural_order, picture_folders, safe_names
+from stmask_core.formats.folders import SafeNames, atomic_folder, natural_order, picture_folders
 from stmask_core.formats.label_names import name_of_label
 from stmask_core.formats.objects_file import (
     LabelledVideo,
@@ -48,11 +48,12 @@ LONGEST_LINE = 1 << 22
 
 def write_mots_png(exchange: Exchange, path: str | os.PathLike[str], *, replace: bool = False) -> WriteReport:
     """Write ``<path>/<video>/instances/000000.png`` ... and ``labels.txt``; a picture for every frame."""
-    videos = list(exchange.videos)
+    folders = SafeNames()
     report = WriteReport(path=Path(path))
     entries: list[LabelledVideo] = []
     with atomic_folder(path, replace=replace) as root:
-        for video, folder in zip(videos, safe_names(v.name for v in videos), strict=True):
+        for video in exchange.videos:
+            folder = folders.give(video.name)
             ids = object_ids(video)
             pictures = root / folder / "instances"
             pictures.mkdir(parents=True)
@@ -73,11 +74,12 @@ def write_mots_txt(
     exchange: Exchange, path: str | os.PathLike[str], *, first_frame: int = 1, replace: bool = False
 ) -> WriteReport:
     """Write ``<path>/<video>.txt`` for every video. first_frame: what the file calls our frame 0."""
-    videos = list(exchange.videos)
+    names = SafeNames("labels")  # labels.txt lists the classes
     report = WriteReport(path=Path(path))
     entries: list[LabelledVideo] = []
     with atomic_folder(path, replace=replace) as root:
-        for video, name in zip(videos, safe_names(v.name for v in videos), strict=True):
+        for video in exchange.videos:
+            name = names.give(video.name)
             ids = object_ids(video)
             lines: list[str] = []
             for frame, observations in sorted(observations_by_frame(video).items()):

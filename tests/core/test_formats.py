@@ -20,7 +20,7 @@ from stmask_core.formats.csv_tables import (
 )
 from stmask_core.formats.davis import read_davis, write_davis
 from stmask_core.formats.exchange import Exchange, ExchangeCategory, ExchangeTrack, Observation, check_video
-from stmask_core.formats.folders import atomic_folder, natural_order, safe_names
+from stmask_core.formats.folders import SafeNames, atomic_folder, natural_order
 from stmask_core.formats.frame_names import match_frames, safe_relative_name
 from stmask_core.formats.mots import read_mots, write_mots_png, write_mots_txt
 from stmask_core.formats.png_labels import read_label_png, write_grey16_png, write_palette_png
@@ -76,6 +76,28 @@ def test_second_export_needs_force_only_where_folders_are_replaced(tmp_path, nam
         write(sample_exchange(seed=2), tmp_path / file)
     assert pixels(read(tmp_path / file)) == pixels(sample_exchange(seed=2))
     assert [p.name for p in tmp_path.iterdir()] == [file]
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_videos_are_written_one_after_the_other(tmp_path, name):
+    """A data set is never in memory as a whole."""
+    write, read, file = WRITERS[name]
+    sizes = []
+
+    def videos():
+        for number in range(1, 6):
+            yield sample_video(number, f"v{number}", seed=number, tracks=9)
+            sizes.append(sum(p.stat().st_size for p in tmp_path.rglob("*") if p.is_file()))
+
+    report = write(Exchange(CATEGORIES, videos()), tmp_path / file)
+    assert report.videos == len(read(tmp_path / file).videos) == 5
+    assert sorted(sizes) == sizes
+    assert sizes[0] < sizes[-1]  # files are written in blocks, so that not each video shows
+
+
+def test_a_video_called_labels_is_not_lost(tmp_path):
+    write_mots_txt(Exchange(CATEGORIES, (sample_video(1, "labels"),)), tmp_path / "out")
+    assert pixels(read_mots(tmp_path / "out")) == pixels(Exchange(CATEGORIES, (sample_video(1, "labels"),)))
 
 
 @pytest.mark.parametrize("name", sorted(SILENT))
@@ -391,7 +413,9 @@ def test_a_failed_folder_leaves_nothing_and_keeps_the_old(tmp_path):
 
 def test_names_for_folders():
     names = ["a/b", "a:b", "../..", "", "CON trol", "A_B", "x" * 300]
-    safe = safe_names(names)
+    given = SafeNames("labels")
+    safe = [given.give(name) for name in names]
+    assert given.give("Labels") == "Labels_2"
     assert len({s.casefold() for s in safe}) == len(names)
     assert not any(set(s) & set('\\/:*?"<>|') or s.startswith(".") for s in safe)
     assert sorted(["10.png", "2.png", "1.png"], key=natural_order) == ["1.png", "2.png", "10.png"]
