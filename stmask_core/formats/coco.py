@@ -35,8 +35,9 @@ from stmask_core.formats.json_reading import (
     as_number,
     as_object,
     as_text,
-    load_json,
+    read_text,
     rest_of,
+    stream_json,
     text_or,
 )
 from stmask_core.formats.reports import WriteReport
@@ -164,10 +165,7 @@ def read_coco(path: str | os.PathLike[str]) -> Exchange:
     Annotations without a track id become tracks of one frame each, with a warning.
     """
     path = Path(path)
-    content = load_json(path)
-    if isinstance(content, list):
-        raise FormatError(f"{path.name}: a list of results, not a COCO file with images.")
-    content = as_object(content, path.name)
+    content = _content(path)
     if not isinstance(content.get("images"), list):
         hint = "It has videos: is it YouTube-VIS? Then say --format ytvis." if "videos" in content else ""
         raise FormatError(f"{path.name}: has no list of images.", hint)
@@ -180,6 +178,32 @@ def read_coco(path: str | os.PathLike[str]) -> Exchange:
         for number, (name, images) in enumerate(groups.items(), start=1)
     )
     return Exchange(categories, videos, rest_of(content, TABLES), tuple(warnings))
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """The file's fields; its annotations with run lengths made small as they are read."""
+    content: dict[str, Any] = {}
+    for key, index, value in stream_json(read_text(path), path.name):
+        if key == "" and (index >= 0 or value == []):
+            raise FormatError(f"{path.name}: a list of results, not a COCO file with images.")
+        if index < 0:
+            content[key] = value
+            continue
+        if index == 0:
+            content[key] = []
+        content[key].append(_light(value, f"annotations[{index}]") if key == "annotations" else value)
+    return content
+
+
+def _light(entry: Any, place: str) -> dict[str, Any]:
+    """An annotation whose run lengths are a mask already; polygons wait for the image's size."""
+    fields = dict(as_object(entry, place))
+    if isinstance(fields.get("segmentation"), dict):
+        try:
+            fields["segmentation"] = Mask.from_coco(fields["segmentation"])
+        except ValueError as error:
+            raise FormatError(f"{place}.segmentation: {error}.") from error
+    return fields
 
 
 def _read_categories(value: Any) -> tuple[ExchangeCategory, ...]:
@@ -284,13 +308,13 @@ def _read_annotations(
 
 
 def _read_mask(value: Any, image: _Image, place: str) -> Mask:
-    try:
-        if isinstance(value, dict):
-            mask = Mask.from_coco(value)
-        else:
+    if isinstance(value, Mask):
+        mask = value
+    else:
+        try:
             mask = Mask.from_polygons(as_list(value, place), image.height, image.width)
-    except ValueError as error:
-        raise FormatError(f"{place}: {error}.") from error
+        except ValueError as error:
+            raise FormatError(f"{place}: {error}.") from error
     if (mask.height, mask.width) != (image.height, image.width):
         raise FormatError(
             f"{place}: a mask of {mask.width} x {mask.height} on an image of {image.width} x {image.height}."

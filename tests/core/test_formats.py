@@ -184,6 +184,8 @@ def test_coco_from_elsewhere(tmp_path):
         (lambda c: c["annotations"][0]["segmentation"].update(size=[60, 40]), "a mask of 40 x 60"),
         (lambda c: c["annotations"][0]["segmentation"].update(counts="zzz"), r"annotations\[0\]"),
         (lambda c: c["annotations"][0].update(score=float("nan")), "not finite"),
+        (lambda c: c["annotations"].insert(0, 5), r"annotations\[0\]: expected an object"),
+        (lambda c: c.update(annotations={"id": 1}), "annotations: expected a list"),
         (lambda c: c.update(categories=[{"id": 1}]), r"categories\[0\].name: expected text"),
     ],
 )
