@@ -166,7 +166,7 @@ def _write(exchange: Exchange, format_: str, out: Path, options: Mapping[str, An
 
         return write_ytvis_results(exchange, out)
     if format_ == "coco":
-        from stmask_core.formats.coco import write_coco
+        from stmask_core.formats.coco_writing import write_coco
 
         return write_coco(exchange, out, compressed=compressed is not False)
     if format_ == "davis":

@@ -32,7 +32,8 @@ from stmask_core.document.records import CategoryId, Video, VideoId
 from stmask_core.document.validation import validate
 from stmask_core.errors import DocumentError, FormatError, ProjectFileError
 from stmask_core.formats.category_lists import read_category_list
-from stmask_core.formats.coco import read_coco, write_coco
+from stmask_core.formats.coco import read_coco
+from stmask_core.formats.coco_writing import write_coco
 from stmask_core.formats.csv_tables import read_observations_csv, write_observations_csv
 from stmask_core.formats.davis import read_davis, write_davis
 from stmask_core.formats.document_exchange import Place, document_exchange, import_exchange

@@ -10,7 +10,8 @@ from pycocotools import mask as pycoco
 from pycocotools.coco import COCO
 
 from stmask_core.errors import FormatError, WriteError
-from stmask_core.formats.coco import read_coco, write_coco
+from stmask_core.formats.coco import read_coco
+from stmask_core.formats.coco_writing import write_coco
 from stmask_core.formats.csv_tables import (
     EventRow,
     read_observations_csv,

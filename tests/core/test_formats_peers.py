@@ -13,7 +13,7 @@ from pycocotools import mask as pycoco
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from stmask_core.formats.coco import write_coco
+from stmask_core.formats.coco_writing import write_coco
 from stmask_core.formats.mots import write_mots_txt
 from stmask_core.formats.ytvis_exchange import read_ytvis
 from stmask_core.formats.ytvis_results import write_ytvis_results

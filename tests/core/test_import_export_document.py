@@ -14,7 +14,8 @@ from stmask_core.document.commands.predictions import (
 )
 from stmask_core.document.records import Video, VideoId
 from stmask_core.errors import DocumentError, FormatError
-from stmask_core.formats.coco import read_coco, write_coco
+from stmask_core.formats.coco import read_coco
+from stmask_core.formats.coco_writing import write_coco
 from stmask_core.formats.csv_tables import read_observations_csv, write_observations_csv
 from stmask_core.formats.davis import read_davis, write_davis
 from stmask_core.formats.document_exchange import Place, document_exchange, import_exchange
