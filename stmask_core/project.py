@@ -94,7 +94,8 @@ class Project:
         for it. VideoError when it is nowhere: ask the user, then ``relink_video``.
         """
         place, record = self.video_path(video), self.document.videos[video]
-        if place.exists() and _fits(record, place):
+        is_there = place.is_file() or place.is_dir()  # no device, no pipe: reading those may never end
+        if is_there and _fits(record, place):
             return place
         for folder in (self.path.absolute().parent, place.parent, *look_in):
             found = _same_content(folder, record, place.suffix)
@@ -102,7 +103,7 @@ class Project:
                 if not self.document.read_only_reason:
                     move_video(self.document, video, path=self.stored_path(found))
                 return found
-        what = "is another video, not the one that was annotated" if place.exists() else "is not there"
+        what = "is another video, not the one that was annotated" if is_there else "is not there"
         raise VideoError(
             f"The video {record.name} has moved: {place} {what}.",
             "Say where it is now, or put it beside the project.",

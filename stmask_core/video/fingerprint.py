@@ -25,6 +25,8 @@ def fingerprint(path: str | os.PathLike[str]) -> str:
     try:
         if place.is_dir():
             return _of_folder(place)
+        if place.exists() and not place.is_file():
+            raise VideoError(f"{place} is no file that ends.", "Choose a video or a folder of frames.")
         digest = hashlib.sha256()
         _add_file(digest, place)
     except OSError as error:

@@ -3,19 +3,21 @@
 import os
 import shutil
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
 
 from stmask_core.document.commands.masks import set_mask
 from stmask_core.document.commands.tracks import create_track
-from stmask_core.document.commands.videos import create_category
+from stmask_core.document.commands.videos import add_video, create_category
 from stmask_core.document.queries import tracks_of_video
 from stmask_core.errors import ProjectFileError, VideoError
 from stmask_core.formats.project_file import rescue
 from stmask_core.opencv import cv2
 from stmask_core.project import Project
 from stmask_core.structures.masks import Mask
+from stmask_core.video.fingerprint import fingerprint
 from stmask_core.video.source import open_video
 from tests.core.document_walk import snapshot
 from tests.core.numbered_clips import HEIGHT, WIDTH, number_of, numbered, write_clip
@@ -167,6 +169,20 @@ def test_a_video_written_anew_frame_for_frame_is_the_annotated_one(home, path):
     write_clip(home / next(iter(LENGTHS)), 7, options={"crf": "30"})
     with Project.open(path) as project:
         check_everything(project)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="devices of Unix")
+@pytest.mark.parametrize("known", ["", "sampled-sha256:00"])
+def test_a_device_or_a_pipe_is_no_video(tmp_path, known):
+    """A project from a stranger may name one: reading it would take all memory, or wait for ever."""
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with Project.create(tmp_path / "strange.stm") as project:
+        for number, place in enumerate(("/dev/zero", str(tmp_path / "pipe.mp4")), start=1):
+            add_video(project.document, place, width=8, height=8, frame_count=2, fingerprint=known)
+            with pytest.raises(VideoError, match="is not there"):
+                project.find_video(number)
+            with pytest.raises(VideoError, match="no file that ends"):
+                fingerprint(place)
 
 
 def test_a_video_that_cannot_be_read_leaves_no_project(tmp_path):
