@@ -138,6 +138,8 @@ class EvidenceFlow(QObject):
         what = f"{what} {leftover.score:.2f}"
         if leftover.kind == "lost":
             return self.tr("{0}, lost {1} to a better one").format(what, name)
+        if leftover.kind == "suppressed":
+            return self.tr("{0}, suppressed by a better one").format(what)
         return self.tr("{0}, not shown").format(what)
 
     # what the canvas shows

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from stmask_core.document.document import Document
+from stmask_core.document.queries import tracks_at
 from stmask_core.document.records import MaskAnnotation, ModelRun, RunId, TrackId, VideoId
 from stmask_core.errors import FormatError
 from stmask_core.structures.evidence import FrameEvidence, evidence_from_bytes
@@ -43,11 +44,12 @@ class Leftover:
     """Something a run knew in a frame that became no mask there.
 
     lost: a detection whose track went to a better one. unused: a detection whose track has no mask here
-    (too low a score, or kept out by a person). hidden: a carried track that was not shown. row: of the
-    detection or of the carried track. category: as the run numbers it. track: the project's, None for none.
+    (too low a score, or kept out by a person). suppressed: a detection dropped because a better one overlaps
+    it. hidden: a carried track that was not shown. row: among its like in the evidence. category: as the run
+    numbers it. track: the project's, None for none.
     """
 
-    kind: Literal["lost", "unused", "hidden"]
+    kind: Literal["lost", "unused", "suppressed", "hidden"]
     run: RunId
     frame: int
     row: int
@@ -79,7 +81,8 @@ def evidence_of(document: Document, run: ModelRun, frame: int) -> FrameEvidence 
         return None
     evidence = _read(data)
     video = document.videos[run.video]
-    for mask in (*evidence.masks, *evidence.track_masks):
+    masks = (*evidence.masks, *evidence.track_masks, *(one.mask for one in evidence.suppressed))
+    for mask in masks:
         if (mask.height, mask.width) != (video.height, video.width):
             raise FormatError(
                 f"The evidence of frame {frame} is not of the video's size.", "Run the model again."
@@ -143,7 +146,7 @@ def kept_masks(document: Document, track: TrackId, frame: int) -> KeptMasks | No
 
 
 def leftovers_at(document: Document, run: ModelRun, frame: int) -> tuple[Leftover, ...]:
-    """What a run knew in a frame that became no mask there; empty masks are left out."""
+    """What a run knew in a frame that became no mask there; empty masks are left out, and those restored."""
     evidence = evidence_of(document, run, frame)
     if evidence is None:
         return ()
@@ -164,6 +167,10 @@ def leftovers_at(document: Document, run: ModelRun, frame: int) -> tuple[Leftove
         found.append(
             Leftover(kind, run.id, frame, row, evidence.masks[row], score, category, track_of.get(number))
         )
+    for row, one in enumerate(evidence.suppressed):
+        found.append(
+            Leftover("suppressed", run.id, frame, row, one.mask, one.score, one.category, track=None)
+        )
     renewed = evidence.wanted[evidence.outcomes != LOST].tolist()
     unseen = set(evidence.hidden.tolist()) - set(renewed)
     for row, number in enumerate(evidence.track_ids.tolist()):
@@ -171,7 +178,9 @@ def leftovers_at(document: Document, run: ModelRun, frame: int) -> tuple[Leftove
             score, category = float(evidence.track_scores[row]), int(evidence.track_categories[row])
             mask = evidence.track_masks[row]
             found.append(Leftover("hidden", run.id, frame, row, mask, score, category, track_of.get(number)))
-    return tuple(leftover for leftover in found if not leftover.mask.is_empty)
+    there = [document.annotation(track, frame) for track in tracks_at(document, run.video, frame)]
+    shown = [annotation.mask for annotation in there if annotation is not None]
+    return tuple(entry for entry in found if not entry.mask.is_empty and entry.mask not in shown)
 
 
 @lru_cache(maxsize=4)  # a frame's evidence is asked for once per track

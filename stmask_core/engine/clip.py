@@ -20,11 +20,17 @@ from stmask_core.engine.recording import Features, FrameRecord, Keep, Objects
 from stmask_core.engine.session import Model
 from stmask_core.errors import InferenceError
 from stmask_core.model.mask_assembly import assemble_masks
-from stmask_core.model.postprocess import DetectionSettings, detect, image_mask, in_picture
+from stmask_core.model.postprocess import (
+    DetectionSettings,
+    detect,
+    detect_and_suppress,
+    image_mask,
+    in_picture,
+)
 from stmask_core.model.preprocess import network_input
 from stmask_core.model.stmask import FrameFeatures, RawOutput
 from stmask_core.structures.detections import Detections, Floats, Instances, instances
-from stmask_core.structures.evidence import FrameEvidence
+from stmask_core.structures.evidence import FrameEvidence, Suppressed
 from stmask_core.structures.letterbox import FrameLayout, letterboxed, squashed
 from stmask_core.structures.masks import Mask
 from stmask_core.tracking.association import NEW, AssociationSettings
@@ -103,20 +109,27 @@ class ClipTracker:
         """The answer for frame ``row`` of a batch's raw outputs; frames must come in order."""
         features = raw.frame_features(row)
         self._carry(features, raw.prototypes[row])
-        found = detect(raw, row, self._settings.detection)
+        settings = self._settings
+        keeps = settings.evidence or settings.record != "nothing"
+        suppressed: tuple[Suppressed, ...] = ()
+        if keeps:
+            found, suppressed = detect_and_suppress(raw, row, settings.detection, self._layout)
+        else:
+            found = detect(raw, row, settings.detection)
         self._features = FrameFeatures(features.pyramid_map.clone(), features.tower.clone())
         step = self._tracker.step(found)
-        settings = self._settings
         shown = shown_instances(step, self._layout, lambda tracks: self._masks(tracks.objects))
         evidence = record = None
-        if settings.evidence or settings.record != "nothing":
+        if keeps:
             masks = self._masks(found)
             track_masks = () if step.before is None else self._masks(step.before.objects)
             if settings.evidence:
                 threshold = settings.association.new_score
-                evidence = frame_evidence(found, step, shown, self._layout, threshold, masks, track_masks)
+                evidence = frame_evidence(
+                    found, step, shown, self._layout, threshold, masks, track_masks, suppressed
+                )
             if settings.record != "nothing":
-                record = self._record(found, step, masks, track_masks, raw.prototypes[row])
+                record = self._record(found, step, masks, track_masks, suppressed, raw.prototypes[row])
         return FrameResult(frame, shown, evidence, record)
 
     def _carry(self, current: FrameFeatures, prototypes: torch.Tensor) -> None:
@@ -142,6 +155,7 @@ class ClipTracker:
         step: Step,
         masks: tuple[Mask, ...],
         track_masks: tuple[Mask, ...],
+        suppressed: tuple[Suppressed, ...],
         prototypes: torch.Tensor,
     ) -> FrameRecord:
         carries = self._tracker.propagates and step.before is not None
@@ -162,6 +176,7 @@ class ClipTracker:
             track_ids=_of(step.before if carries else None, "ids"),
             outcomes=outcomes,
             wanted=_ids_wanted(step, outcomes),
+            suppressed=suppressed,
             features=maps,
         )
 
@@ -273,6 +288,7 @@ def frame_evidence(
     new_score: float,
     masks: tuple[Mask, ...],
     track_masks: tuple[Mask, ...],
+    suppressed: tuple[Suppressed, ...],
 ) -> FrameEvidence:
     """What was known when a step decided. masks, track_masks: of the image, of ``found`` and the tracks."""
     before, terms = step.before, step.terms
@@ -300,6 +316,7 @@ def frame_evidence(
         new_score=new_score,
         masks=masks,
         track_masks=track_masks,
+        suppressed=suppressed,
     )
 
 

@@ -29,6 +29,7 @@ from safetensors import torch as torch_tensors
 from stmask_core.errors import FormatError
 from stmask_core.model.stmask import FrameFeatures
 from stmask_core.structures.detections import Detections, Floats
+from stmask_core.structures.evidence import Suppressed, suppressed_from_values, suppressed_to_values
 from stmask_core.structures.letterbox import FrameLayout
 from stmask_core.structures.masks import Mask, check_image_size
 
@@ -73,7 +74,7 @@ class FrameRecord:
 
     found: detections, their ``masks`` being cells of 0 and 1. found_masks: of the image. carried: the tracks
     before the detections were compared with them, none when the run did not carry; track_ids: (M,) theirs.
-    outcomes, wanted: (N,) as in ``FrameEvidence``. features: None unless they were kept.
+    outcomes, wanted, suppressed: as in ``FrameEvidence``. features: None unless they were kept.
     """
 
     layout: FrameLayout
@@ -84,6 +85,7 @@ class FrameRecord:
     track_ids: NDArray[np.int64]
     outcomes: NDArray[np.uint8]
     wanted: NDArray[np.int64]
+    suppressed: tuple[Suppressed, ...] = ()
     features: Features | None = None
 
 
@@ -196,7 +198,7 @@ class Recording:
             if not isinstance(data, bytes):
                 raise TypeError("no bytes")
             return reader(data)
-        except (ValueError, KeyError, TypeError, zlib.error, SafetensorError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError, zlib.error, SafetensorError) as error:
             raise FormatError(f"{self.path.name}: frame {frame} cannot be read ({error}).", AGAIN) from error
 
 
@@ -237,6 +239,8 @@ def _objects_to_bytes(record: FrameRecord) -> bytes:
         "carried.coefficients": carried.coefficients,
     }
     arrays |= {f"found.{f.name}": getattr(found, f.name) for f in fields(found) if f.name != "masks"}
+    text = json.dumps(suppressed_to_values(record.suppressed), separators=(",", ":"))
+    arrays["suppressed"] = np.frombuffer(text.encode(), np.uint8)
     for name, cells, masks in (
         ("found", found.masks, record.found_masks),
         ("carried", carried.cells, carried.masks),
@@ -294,7 +298,18 @@ def _objects_from_bytes(data: bytes) -> FrameRecord:
         track_ids=arrays["track_ids"],
         outcomes=arrays["outcomes"],
         wanted=arrays["wanted"],
+        suppressed=_suppressed(arrays.get("suppressed"), layout.source),
     )
+
+
+def _suppressed(text: NDArray | None, size: tuple[int, int]) -> tuple[Suppressed, ...]:
+    """What a frame's suppression dropped; nothing in a recording of an older version."""
+    if text is None:
+        return ()
+    found = suppressed_from_values(json.loads(text.tobytes()))
+    if any((one.mask.height, one.mask.width) != size for one in found):
+        raise ValueError("a suppressed mask is of another size")
+    return found
 
 
 _FLOATS = ("boxes", "scores", "centerness", "coefficients", "embeddings")
@@ -305,7 +320,7 @@ _KINDS: dict[str, np.dtype] = (
     | {name: np.dtype(np.int64) for name in _NUMBERS}
     | {f"{name}.crops": np.dtype(np.int64) for name in ("found", "carried")}
     | {f"{name}.{key}": np.dtype(np.uint8) for name in ("found", "carried") for key in ("bits", "runs")}
-    | {"outcomes": np.dtype(np.uint8)}
+    | {name: np.dtype(np.uint8) for name in ("outcomes", "suppressed")}
 )
 
 

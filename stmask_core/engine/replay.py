@@ -96,7 +96,9 @@ class _Replay:
         known = None
         if evidence:
             new_score, masks = self._settings.new_score, record.found_masks
-            known = frame_evidence(record.found, step, shown, record.layout, new_score, masks, track_masks)
+            known = frame_evidence(
+                record.found, step, shown, record.layout, new_score, masks, track_masks, record.suppressed
+            )
         return ReplayedFrame(
             result=FrameResult(frame, shown, known),
             origins=tuple(self._origins[number] for number in shown.track_ids.tolist()),

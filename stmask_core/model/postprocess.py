@@ -14,10 +14,14 @@ from stmask_core.model.box_coding import decode_boxes, pairwise_iou
 from stmask_core.model.mask_assembly import assemble_masks
 from stmask_core.model.stmask import RawOutput
 from stmask_core.structures.detections import Detections, Floats
+from stmask_core.structures.evidence import Suppressed
 from stmask_core.structures.letterbox import FrameLayout
 from stmask_core.structures.masks import Mask
 
 MASK_THRESHOLD = 0.5
+MOST_SUPPRESSED = 8  # kept of a frame
+CONSIDERED = 40  # best suppressed candidates that are looked at for these
+SAME_MASK_IOU = 0.7  # a suppressed mask that is as like a kept one is the same object found twice
 
 
 @dataclass(frozen=True)
@@ -39,24 +43,81 @@ class DetectionSettings:
 
 def detect(raw: RawOutput, row: int, settings: DetectionSettings) -> Detections:
     """Detections of frame ``row`` of a batch, best first."""
-    probabilities = raw.class_logits[row].softmax(-1)[:, 1:]  # (A, K)
-    best, _ = probabilities.max(1)
-    able = best > settings.min_class_score
-    probabilities, centerness = probabilities[able], raw.centerness[row][able][:, 0]
-    boxes = decode_boxes(raw.box_deltas[row][able], raw.anchors[able])
-    choose = _cross_class if settings.suppression == "cross_class" else _per_class
-    kept, classes, scores = choose(boxes, probabilities, centerness, settings)
-    boxes, coefficients = boxes[kept], raw.mask_coefficients[row][able][kept]
-    masks = assemble_masks(raw.prototypes[row], coefficients, boxes)
-    return Detections(
-        boxes=_array(boxes),
-        classes=classes.cpu().numpy() + 1,
-        scores=_array(scores),
-        centerness=_array(centerness[kept]),
-        coefficients=_array(coefficients),
-        embeddings=_array(raw.embeddings[row][able][kept]),
-        masks=_array(masks),
-    )
+    return _Candidates(raw, row, settings).detections()
+
+
+def detect_and_suppress(
+    raw: RawOutput, row: int, settings: DetectionSettings, layout: FrameLayout
+) -> tuple[Detections, tuple[Suppressed, ...]]:
+    """What ``detect`` gives, and what suppression dropped that is no second mask of the same object.
+
+    Of the dropped: at most ``MOST_SUPPRESSED``, best first, whose masks have an IoU under ``SAME_MASK_IOU``
+    with every detection and with each other, and whose score could be shown.
+    """
+    candidates = _Candidates(raw, row, settings)
+    found = candidates.detections()
+    return found, candidates.suppressed(found, layout)
+
+
+class _Candidates:
+    """Anchors of one frame that hold something: boxes, probabilities, and what suppression keeps of them."""
+
+    def __init__(self, raw: RawOutput, row: int, settings: DetectionSettings) -> None:
+        self._raw, self._row, self._settings = raw, row, settings
+        probabilities = raw.class_logits[row].softmax(-1)[:, 1:]  # (A, K)
+        best, _ = probabilities.max(1)
+        self._able = best > settings.min_class_score
+        self._probabilities = probabilities[self._able]
+        self._centerness = raw.centerness[row][self._able][:, 0]
+        self._boxes = decode_boxes(raw.box_deltas[row][self._able], raw.anchors[self._able])
+        choose = _cross_class if settings.suppression == "cross_class" else _per_class
+        self._kept, self._classes, self._scores = choose(
+            self._boxes, self._probabilities, self._centerness, settings
+        )
+
+    def detections(self) -> Detections:
+        """What suppression keeps, best first."""
+        raw, row, kept = self._raw, self._row, self._kept
+        boxes, coefficients = self._boxes[kept], raw.mask_coefficients[row][self._able][kept]
+        masks = assemble_masks(raw.prototypes[row], coefficients, boxes)
+        return Detections(
+            boxes=_array(boxes),
+            classes=self._classes.cpu().numpy() + 1,
+            scores=_array(self._scores),
+            centerness=_array(self._centerness[kept]),
+            coefficients=_array(coefficients),
+            embeddings=_array(raw.embeddings[row][self._able][kept]),
+            masks=_array(masks),
+        )
+
+    def suppressed(self, found: Detections, layout: FrameLayout) -> tuple[Suppressed, ...]:
+        """See ``detect_and_suppress``. found: what ``detections`` gave."""
+        if not len(self._boxes):
+            return ()
+        best, classes = self._probabilities.max(1)
+        scores = best * self._centerness
+        scores[self._kept] = -1.0
+        order = scores.argsort(descending=True, stable=True)[:CONSIDERED]
+        order = order[scores[order] > self._settings.require_score]
+        coefficients = self._raw.mask_coefficients[self._row][self._able][order]
+        soft = _array(assemble_masks(self._raw.prototypes[self._row], coefficients, self._boxes[order]))
+        bits = np.concatenate([found.masks, soft]).reshape(len(found) + len(soft), -1) > MASK_THRESHOLD
+        cells = bits.astype(np.float32)
+        common, areas = cells @ cells[len(found) :].T, cells.sum(1)  # exact: counts below 2**24
+        ious = common / np.maximum(areas[:, None] + areas[None, len(found) :] - common, 1)
+        told = list(range(len(found)))
+        kept: list[int] = []
+        for place in range(len(soft)):
+            if len(kept) == MOST_SUPPRESSED:
+                break
+            if areas[len(found) + place] and ious[told, place].max(initial=0) < SAME_MASK_IOU:
+                told.append(len(found) + place)
+                kept.append(place)
+        numbers, worth = classes[order].cpu().numpy() + 1, _array(scores[order])
+        return tuple(
+            Suppressed(image_mask(soft[place], layout), int(numbers[place]), float(worth[place]))
+            for place in kept
+        )
 
 
 def _cross_class(

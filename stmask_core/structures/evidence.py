@@ -27,6 +27,15 @@ MOST_BYTES = 1 << 28  # unpacked evidence of one frame
 _HEAD = struct.Struct("<4sII")  # magic, bytes unpacked, CRC-32 of the packed rest
 
 
+@dataclass(frozen=True)
+class Suppressed:
+    """A detection that suppression dropped for a better one it overlaps. category: from 1, of the network."""
+
+    mask: Mask
+    category: int
+    score: float
+
+
 @dataclass(frozen=True, eq=False)
 class FrameEvidence:
     """One frame. N detections after suppression, best first; M tracks as they were carried into the frame.
@@ -35,7 +44,8 @@ class FrameEvidence:
     its track over, 2 lost it to a better detection. wanted: (N,) track id each went for, for a new track
     its new id. track_ids, track_ages, track_scores, track_categories: (M,), ages with this frame counted.
     cosine, mask_iou, box_iou: (N, M). new_score: what a detection scores against "new". shown: ids of the
-    tracks that were shown. masks, track_masks: of the image.
+    tracks that were shown. masks, track_masks: of the image. suppressed: see ``model.postprocess``; none in
+    what older versions kept.
     """
 
     boxes: Floats
@@ -56,6 +66,7 @@ class FrameEvidence:
     new_score: float
     masks: tuple[Mask, ...]
     track_masks: tuple[Mask, ...]
+    suppressed: tuple[Suppressed, ...] = ()
 
     @property
     def hidden(self) -> NDArray[np.int64]:
@@ -80,6 +91,7 @@ def evidence_to_bytes(evidence: FrameEvidence) -> bytes:
         "new_score": float(evidence.new_score),
         "masks": [mask.to_coco() for mask in evidence.masks],
         "track_masks": [mask.to_coco() for mask in evidence.track_masks],
+        "suppressed": suppressed_to_values(evidence.suppressed),
     }
     text = json.dumps(header, separators=(",", ":")).encode()
     arrays = b"".join(
@@ -107,11 +119,30 @@ def evidence_from_bytes(data: bytes) -> FrameEvidence:
             at += nbytes
         masks = [_masks(header[name], sizes[axis]) for name, axis in (("masks", "N"), ("track_masks", "M"))]
         new_score = float(header["new_score"])
+        suppressed = suppressed_from_values(header.get("suppressed", []))
     except (ValueError, KeyError, TypeError, struct.error, zlib.error, RecursionError) as error:
         raise FormatError(
             f"The evidence of a frame cannot be read ({error}).", "Run the model again."
         ) from error
-    return FrameEvidence(**arrays, new_score=new_score, masks=masks[0], track_masks=masks[1])
+    return FrameEvidence(
+        **arrays, new_score=new_score, masks=masks[0], track_masks=masks[1], suppressed=suppressed
+    )
+
+
+def suppressed_to_values(suppressed: Sequence[Suppressed]) -> list[dict[str, Any]]:
+    """Plain JSON values."""
+    return [{"mask": s.mask.to_coco(), "category": s.category, "score": s.score} for s in suppressed]
+
+
+def suppressed_from_values(values: Any) -> tuple[Suppressed, ...]:
+    """Inverse; ValueError, KeyError or TypeError when they are something else."""
+    found = tuple(
+        Suppressed(Mask.from_coco(value["mask"]), _count(value["category"]), float(value["score"]))
+        for value in values
+    )
+    if not all(math.isfinite(one.score) for one in found):
+        raise ValueError("a score is no number")
+    return found
 
 
 def _unpacked(data: bytes) -> bytes:
@@ -137,4 +168,6 @@ def _masks(values: Sequence[Any], count: int) -> tuple[Mask, ...]:
     return tuple(Mask.from_coco(value) for value in values)
 
 
-assert {field.name for field in fields(FrameEvidence)} == {*KINDS, "new_score", "masks", "track_masks"}
+assert {field.name for field in fields(FrameEvidence)} == {
+    *KINDS, "new_score", "masks", "track_masks", "suppressed",
+}  # fmt: skip

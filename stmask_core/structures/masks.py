@@ -318,6 +318,8 @@ def check_image_size(height: int, width: int) -> None:
 
 
 def _size_of(rle: Mapping[str, Any]) -> tuple[int, int]:
+    if not isinstance(rle, Mapping):  # files hold anything
+        raise ValueError("a mask is not an object with size and counts")
     size = rle.get("size")
     if not isinstance(size, list | tuple) or len(size) != 2:
         raise ValueError("size is not [height, width]")

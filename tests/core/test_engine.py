@@ -1,6 +1,10 @@
 """The engine on real pictures with a small real network: batches, ranges, resuming, evidence."""
 
 import itertools
+import json
+import struct
+import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,11 +15,18 @@ from stmask_core.engine.clip import ClipRun, RunSettings, track_clip
 from stmask_core.engine.results import ClipTally
 from stmask_core.engine.session import load_model, model_of
 from stmask_core.errors import CheckpointError, FormatError, InferenceError
-from stmask_core.model.postprocess import image_mask
+from stmask_core.model.postprocess import (
+    MOST_SUPPRESSED,
+    SAME_MASK_IOU,
+    DetectionSettings,
+    detect,
+    detect_and_suppress,
+    image_mask,
+)
 from stmask_core.model.preprocess import network_input
 from stmask_core.structures.evidence import evidence_from_bytes, evidence_to_bytes
 from stmask_core.structures.letterbox import FrameLayout, letterboxed, squashed
-from stmask_core.structures.masks import Mask
+from stmask_core.structures.masks import Mask, iou
 from stmask_core.tracking.association import LOST, NEW, TAKEN, AssociationSettings, ScoreTerms, decide
 from tests.core.tiny_model import CATEGORIES, tiny_network, write_tiny_weights
 
@@ -123,6 +134,7 @@ def test_evidence_says_why_and_survives_storage(model, pictures):
             assert np.array_equal(getattr(evidence, name), getattr(again, name)), name
         assert again.masks == evidence.masks
         assert again.track_masks == evidence.track_masks
+        assert again.suppressed == evidence.suppressed
         assert again.new_score == pytest.approx(1.4)
         terms = ScoreTerms(again.cosine, again.mask_iou, again.box_iou)
         if len(again.track_ids) and len(again.scores):
@@ -130,6 +142,60 @@ def test_evidence_says_why_and_survives_storage(model, pictures):
             assert np.array_equal(decision.outcomes, again.outcomes)
             old = decision.tracks >= 0
             assert np.array_equal(again.track_ids[decision.tracks[old]], again.wanted[old])
+
+
+@pytest.mark.parametrize("suppression", ["cross_class", "per_class"])
+def test_what_suppression_dropped_is_kept_where_it_is_no_second_mask(model, pictures, suppression):
+    layout = squashed(pictures[0].shape[:2], model.config.input_size)
+    with torch.inference_mode():
+        raw = model.ready(network_input(pictures[:1], layout))
+    settings = DetectionSettings(suppression)
+    found, dropped = detect_and_suppress(raw, 0, settings, layout)
+    assert np.array_equal(found.boxes, detect(raw, 0, settings).boxes)
+    assert 0 < len(dropped) <= MOST_SUPPRESSED
+    scores = [one.score for one in dropped]
+    assert scores == sorted(scores, reverse=True)
+    assert min(scores) > settings.require_score
+    kept = [image_mask(soft, layout) for soft in found.masks]
+    for place, one in enumerate(dropped):
+        assert not one.mask.is_empty
+        others = [*kept, *(other.mask for other in dropped[:place])]
+        # measured in cells of a prototype; the image's pixels round differently
+        assert max(iou(one.mask, other) for other in others) < SAME_MASK_IOU + 0.1
+        assert 1 <= one.category <= len(CATEGORIES)
+    nothing_left = replace(settings, max_iou=1.0, candidates=10_000, most=10_000)
+    assert detect_and_suppress(raw, 0, nothing_left, layout)[1] == ()
+
+
+def test_evidence_of_an_older_version_has_nothing_suppressed(model, pictures):
+    evidence = next(track_clip(model, pictures)).evidence
+    assert evidence.suppressed
+    older = rewritten(evidence_to_bytes(evidence), lambda header: header.pop("suppressed"))
+    again = evidence_from_bytes(older)
+    assert again.suppressed == ()
+    assert again.masks == evidence.masks
+
+
+def rewritten(data, change):
+    """Evidence with another header."""
+    content = zlib.decompress(data[12:])
+    (length,) = struct.unpack_from("<I", content)
+    header = json.loads(content[4 : 4 + length])
+    change(header)
+    text = json.dumps(header).encode()
+    content = struct.pack("<I", len(text)) + text + content[4 + length :]
+    packed = zlib.compress(content)
+    return struct.pack("<4sII", b"STE1", len(content), zlib.crc32(packed)) + packed
+
+
+@pytest.mark.parametrize("wrong", [3, [3], [{}], {"mask": 1}, "text", None])
+@pytest.mark.parametrize("key", ["suppressed", "masks"])
+def test_a_strange_header_is_refused(model, pictures, key, wrong):
+    evidence = next(track_clip(model, pictures[:1])).evidence
+    wrong = wrong * len(evidence.masks) if wrong == [3] else wrong
+    data = rewritten(evidence_to_bytes(evidence), lambda header: header.update({key: wrong}))
+    with pytest.raises(FormatError):
+        evidence_from_bytes(data)
 
 
 @pytest.mark.parametrize("spoil", ["cut", "flip", "empty", "magic"])

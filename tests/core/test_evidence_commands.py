@@ -24,7 +24,7 @@ from stmask_core.document.records import MaskAnnotation
 from stmask_core.document.scope import Scope
 from stmask_core.errors import DocumentError, FormatError
 from stmask_core.formats.project_file import ProjectFile
-from stmask_core.structures.evidence import FrameEvidence, evidence_to_bytes
+from stmask_core.structures.evidence import FrameEvidence, Suppressed, evidence_to_bytes
 from stmask_core.structures.masks import Mask, intersection, iou, union
 from tests.core.document_walk import snapshot
 
@@ -38,7 +38,7 @@ def block(x, y, width=8, height=6):
     return Mask.from_bits(bits)
 
 
-def evidence(detections, carried, shown):
+def evidence(detections, carried, shown, suppressed=()):
     """detections: (number, outcome, mask, score). carried: (number, age, mask)."""
     n, m = len(detections), len(carried)
     return FrameEvidence(
@@ -60,6 +60,7 @@ def evidence(detections, carried, shown):
         new_score=1.4,
         masks=tuple(d[2] for d in detections),
         track_masks=tuple(c[2] for c in carried),
+        suppressed=suppressed,
     )
 
 
@@ -74,7 +75,8 @@ def seen(frame):
 class World:
     """A run over 10 frames found a dog and a cat; from 6 on the dog was only carried, from 8 on hidden.
 
-    In each frame a detection wanted the dog and lost it, and one of a third object was too weak to be shown.
+    In each frame a detection wanted the dog and lost it, one of a third object was too weak to be shown, and
+    one was suppressed.
     """
 
     def __init__(self):
@@ -98,6 +100,7 @@ class World:
                 found,
                 [(DOG, max(1, frame - 5), carried), (CAT, 1, cat)],
                 [DOG, CAT] if frame < 8 else [CAT],
+                (Suppressed(block(30, 2), 1, 0.6),),
             )
             predicted.append(PredictedFrame(frame, tuple(predictions), evidence_to_bytes(kept)))
         add_predictions(document, run.id, predicted)
@@ -269,11 +272,13 @@ def test_a_note_that_makes_no_sense_is_no_note(world, note):
 
 def test_damaged_evidence_is_an_error_in_words(world):
     small = Mask.from_bits(np.ones((3, 3), bool))
+    dropped = evidence([], [], [], (Suppressed(small, 1, 0.5),))
     with world.document.edit("From a strange file"):
         world.document.put_evidence(world.run.id, 2, b"nonsense")
         kept = evidence([(DOG, NEW, small, 0.5)], [], [DOG])
         world.document.put_evidence(world.run.id, 3, evidence_to_bytes(kept))
-    for frame in (2, 3):
+        world.document.put_evidence(world.run.id, 4, evidence_to_bytes(dropped))
+    for frame in (2, 3, 4):
         with pytest.raises(FormatError):
             choices_at(world.document, world.dog, frame)
 
@@ -284,7 +289,9 @@ def test_what_became_no_mask(world):
     assert found["lost"].track == world.dog
     assert (found["unused"].mask, found["unused"].track) == (block(20, 30), None)
     assert (found["hidden"].mask, found["hidden"].track) == (seen(9)[1], world.dog)
-    assert {entry.kind for entry in leftovers_at(world.document, world.run, 3)} == {"lost", "unused"}
+    assert (found["suppressed"].mask, found["suppressed"].track) == (block(30, 2), None)
+    kinds = {entry.kind for entry in leftovers_at(world.document, world.run, 3)}
+    assert kinds == {"lost", "unused", "suppressed"}
     masks.reject(world.document, world.cat, Scope.this_frame(3))
     masks_left = [entry.mask for entry in leftovers_at(world.document, world.run, 3)]
     assert block(40, 23) in masks_left
@@ -296,8 +303,11 @@ def test_restored_in_one_step(world):
     new = restore_leftover(world.document, left["lost"])
     assert new not in (world.dog, world.cat)
     assert (world.mask(9, new), world.document.annotation(new, 9).source) == (block(2, 30), "manual")
+    assert left["lost"] not in leftovers_at(world.document, world.run, 9)  # it is a mask now
     world.document.undo()
     assert snapshot(world.document) == before
+    assert world.mask(9, restore_leftover(world.document, left["suppressed"])) == block(30, 2)
+    world.document.undo()
     assert restore_leftover(world.document, left["hidden"]) == world.dog
     assert world.mask(9) == seen(9)[1]
     tracks.set_locked(world.document, [world.dog], True)

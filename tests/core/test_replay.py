@@ -122,6 +122,7 @@ def assert_close(replayed, run, pixels=4):
 @pytest.mark.parametrize("kept", ["with_features", "without_features"])
 def test_with_the_constants_of_the_run_it_is_the_run(kept, request):
     recording, run = request.getfixturevalue(kept)
+    assert any(result.evidence.suppressed for result in run)
     replayed = list(replay(recording, RELEASED))
     assert_the_same(replayed, run)
     assert len({int(i) for r in run for i in r.instances.track_ids}) > 3  # there was something to get wrong
@@ -287,7 +288,20 @@ def test_a_recording_goes_on_and_belongs_to_one_run(tmp_path, with_features):
 
 @pytest.mark.parametrize(
     "spoil",
-    ["no file", "text", "no table", "cut", "swapped", "no start", "crops", "runs", "nan", "class", "count"],
+    [
+        "no file",
+        "text",
+        "no table",
+        "cut",
+        "swapped",
+        "no start",
+        "crops",
+        "runs",
+        "nan",
+        "class",
+        "count",
+        "suppressed",
+    ],
 )
 def test_damaged_recordings_are_refused_in_one_line(tmp_path, without_features, spoil):
     path = tmp_path / "clip.recording"
@@ -319,6 +333,8 @@ def spoiled(connection, how):
         arrays["carried.boxes"][0] = np.nan
     elif how == "class":
         arrays["found.classes"][0] = 0
+    elif how == "suppressed":
+        arrays["suppressed"] = np.frombuffer(b'[{"mask": 3}]', np.uint8)
     elif how == "count":
         arrays["track_ids"] = arrays["track_ids"][:-1]
     changed = zlib.compress(safetensors_save(arrays))

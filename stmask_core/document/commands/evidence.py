@@ -109,8 +109,8 @@ def choose_evidence(document: Document, track: TrackId, scope: Scope, choice: Ch
 def restore_leftover(document: Document, leftover: Leftover) -> TrackId:
     """Make a mask of what became none: one undo step. Returns its track.
 
-    A detection that lost becomes a new track, as drawn by a person. Anything else goes to its own track
-    where that is still there and unlocked. DocumentError when the project has no such category.
+    A detection that lost or was suppressed becomes a new track, as drawn by a person. Anything else goes to
+    its own track where that is still there and unlocked. DocumentError when the project has no such category.
     """
     with document.one_step():
         track = None if leftover.kind == "lost" else leftover.track
