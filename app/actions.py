@@ -167,6 +167,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("add_note", REVIEW, "Add a note…", "Ctrl+Shift+N", VIDEO),
     _a("inspect", REVIEW, "Look for failures", "Ctrl+Shift+F", VIDEO),
     _a("inspect_pictures", REVIEW, "Look for failures, in the pictures too", "", VIDEO),
+    _a("choose_strips", REVIEW, "Strips of the timeline…", "", VIDEO),
     _a("compare_truth", REVIEW, "Compare with the truth…", "", VIDEO),
     _a("forget_truth", REVIEW, "Forget the truth", "", VIDEO),
     _a("next_event", REVIEW, "Next failure", "Alt+PgDown", VIDEO),

@@ -114,6 +114,12 @@ class MainWindow(QMainWindow):
         self.right_dock.show()
         self.tabs.setCurrentWidget(self.panels[name])
 
+    def make_room_below(self, height: int) -> None:
+        """Make the timeline at least so tall, at most half of the window; it never shrinks."""
+        wanted = min(height, self.height() // 2)
+        if wanted > self.timeline_dock.height():
+            self.resizeDocks([self.timeline_dock], [wanted], Qt.Orientation.Vertical)
+
     def next_pane(self) -> None:
         """Move the keyboard focus: canvas, timeline, right dock, and round again."""
         panes = [self.canvas, self.timeline, self.tabs.currentWidget()]

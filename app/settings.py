@@ -23,6 +23,7 @@ class Preferences:
     device: str = "auto"
     precision: str = "auto"
     tour_seen: bool = False
+    strips: list[str] = field(default_factory=list)  # diagnostics on the timeline; empty: the usual ones
     language: str = ""  # "" follows the system
 
 

@@ -13,6 +13,7 @@ from app.dialogs.about import ask_frame, show_about
 from app.dialogs.palette_dialog import PaletteDialog
 from app.dialogs.settings_dialog import SettingsDialog
 from app.dialogs.shortcuts_dialog import ShortcutsDialog
+from app.failure_wiring import ask_strips
 from app.main_window import TOOLS
 from app.panel_wiring import start_tour
 from app.view_state import ViewState
@@ -252,6 +253,7 @@ def _failure_verbs(w: Window) -> Verbs:
         "inspect": partial(look, False),
         "inspect_pictures": partial(look, True),
         "compare_truth": w.inspect_flow.ask_truth,
+        "choose_strips": partial(ask_strips, w),
         "forget_truth": w.inspect_flow.forget_truth,
         "show_truth": show_truth,
         "save_events": lambda: w.inspect_flow.ask_save(w.panels.failures.model.rows),

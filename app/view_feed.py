@@ -17,7 +17,7 @@ from app.canvas.items import CanvasItem
 from app.document_bridge import DocumentBridge
 from app.panels.tracks_panel import TracksPanel
 from app.playback.frame_loader import FrameLoader
-from app.timeline.diagnostic_strips import look_strips
+from app.timeline.diagnostic_strips import BY_DEFAULT, look_strips
 from app.timeline.timeline_view import TimelineView
 from app.view_state import ViewState
 from stmask_core.document.changes import Diff
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 LANES_MS = 80  # the lanes and the table follow a burst of edits at this pace
 STRIPS_MS = 400
-MOST_BESIDE_COUNT = 2  # strips of a look; beside more there is no room for the count
 MOST_STRIP_MASKS = 2_000_000  # beyond this the score strip shows the selection only
 THUMBNAIL_PX = 160
 
@@ -55,6 +54,7 @@ class ViewFeed(QObject):
         self.shown_frame = -1
         self._last_frame = 0
         self._inspection: Inspection | None = None
+        self._chosen: tuple[str, ...] = BY_DEFAULT
         self._lanes_timer = self._timer(LANES_MS, self.show_lanes)
         self._strips_timer = self._timer(STRIPS_MS, self.show_strips)
         self._cached_timer = self._timer(200, self._show_cached)
@@ -98,7 +98,7 @@ class ViewFeed(QObject):
         self.timeline.overview.show_frames("reviewed", reviewed_frames(document, video))
 
     def show_strips(self) -> None:
-        """Score and count strips; why the selected track looks wrong, once that was looked for."""
+        """Score and count strips; between them why tracks look wrong, once that was looked for."""
         video = self._video()
         if video is None:
             self.timeline.show_strips({})
@@ -108,17 +108,26 @@ class ViewFeed(QObject):
         strips = {}
         if few or self.view_state.selection:
             strips[self.tr("score")] = self.bridge.score_strip(video, count, self.view_state.selection)
-        found = {}
         if self._inspection is not None:
-            found = look_strips(self._inspection, self.view_state.track, count)
-        if len(found) <= MOST_BESIDE_COUNT:
-            strips[self.tr("count")] = self.bridge.count_strip(video, count)
-        self.timeline.show_strips(strips | found)
+            strips |= look_strips(self._inspection, self.view_state.track, count, self._chosen)
+        strips[self.tr("count")] = self.bridge.count_strip(video, count)
+        self.timeline.show_strips(strips)
+
+    @property
+    def inspection(self) -> Inspection | None:
+        """What the last look at the video on the canvas found."""
+        return self._inspection
 
     def show_inspection(self, inspection: Inspection) -> None:
         """Show strips of what a look at the video on the canvas found, until another video comes."""
         self._inspection = inspection
         self.show_strips()
+
+    def choose_strips(self, names: tuple[str, ...]) -> None:
+        """Show these diagnostics of a look as strips."""
+        if names != self._chosen:
+            self._chosen = names
+            self.show_strips()
 
     def _video(self) -> VideoId | None:
         record = self.bridge.video(self.view_state.video)

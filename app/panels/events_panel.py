@@ -36,6 +36,7 @@ class EventsPanel(QWidget):
     look_wanted = Signal()
     save_wanted = Signal(object)  # list[EventRow]: what is shown
     report_wanted = Signal()
+    strips_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,6 +72,8 @@ class EventsPanel(QWidget):
         self.save_button.setToolTip(self.tr("Save the events that are listed as a table"))
         self.report_button = QPushButton(self.tr("Save report…"))
         self.report_button.setToolTip(self.tr("Save all that was found as one page, with pictures"))
+        self.strips_button = QPushButton(self.tr("Strips…"))
+        self.strips_button.setToolTip(self.tr("Choose which diagnostics are curves on the timeline"))
         self.truth = TruthView()
         self.pages = QStackedWidget()
         self._lay_out()
@@ -162,6 +165,7 @@ class EventsPanel(QWidget):
         below = QHBoxLayout()
         below.addWidget(self.save_button, 1)
         below.addWidget(self.report_button, 1)
+        below.addWidget(self.strips_button, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.addLayout(top)
@@ -172,6 +176,7 @@ class EventsPanel(QWidget):
     def _connect(self) -> None:
         self.look_button.clicked.connect(lambda _=False: self.look_wanted.emit())
         self.save_button.clicked.connect(lambda _=False: self.save_wanted.emit(list(self.model.rows)))
+        self.strips_button.clicked.connect(lambda _=False: self.strips_wanted.emit())
         self.report_button.clicked.connect(lambda _=False: self.report_wanted.emit())
         self.queue.currentIndexChanged.connect(self._turn)
         for box in (self.kind, self.track):

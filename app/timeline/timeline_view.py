@@ -17,10 +17,9 @@ from app.timeline.overview import Overview
 from app.timeline.rows import Lane
 from app.view_state import ViewState
 
-STRIP_PX, STRIP_LEAST_PX = 46, 26
+STRIP_PX, STRIP_LEAST_PX = 46, 24
 LANES_LEAST_PX = 88  # with the axis: where there is little room the strips give way
 EDGE_PX = 5  # this near to the end of a span a drag moves the end
-MOST_STRIPS = 4
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,7 @@ class TimelineView(QWidget):
         self.graphics.ci.layout.setContentsMargins(0, 0, 0, 0)
         self.lanes = LanesItem()
         self.strips: dict[str, pg.PlotItem] = {}
+        self._offered: Mapping[str, np.ndarray] = {}  # strips, also those that there is no room for
         self._playheads: list[pg.InfiniteLine] = []
         self._drag: Drag | None = None
         self._thumbnail = QLabel(self, Qt.WindowType.ToolTip)
@@ -128,8 +128,9 @@ class TimelineView(QWidget):
         self.lanes.show_evidence(evidence)
 
     def show_strips(self, strips: Mapping[str, np.ndarray]) -> None:
-        """Show up to four curves over the frames; NaN where a value is undefined."""
-        wanted = list(strips)[:MOST_STRIPS]
+        """Show curves over the frames, as many as there is room for; NaN where a value is undefined."""
+        self._offered = strips
+        wanted = list(strips)[: self._room() // STRIP_LEAST_PX]
         if list(self.strips) != wanted:  # a row holds one plot: all of them are placed anew
             for gone in self.strips.values():
                 self._playheads.remove(next(i for i in gone.items if i in self._playheads))
@@ -157,13 +158,23 @@ class TimelineView(QWidget):
             plot.setYRange(min(0.0, float(known.min()) if len(known) else 0.0), top, padding=0.08)
         self._fit_strips()
 
+    @property
+    def strips_offered(self) -> int:
+        """How many strips there are to show, whether or not there is room."""
+        return len(self._offered)
+
+    def height_for_strips(self, count: int) -> int:
+        """How tall the timeline has to be for so many strips above a few lanes."""
+        return self.height() - self._room() + count * STRIP_LEAST_PX
+
+    def _room(self) -> int:
+        """Pixels above the lanes."""
+        return max(0, self.graphics.height() - LANES_LEAST_PX)
+
     def _fit_strips(self) -> None:
-        """Share the room above the lanes; the last strips go where it is not enough for all."""
-        room = max(0, self.graphics.height() - LANES_LEAST_PX)
-        shown = min(len(self.strips), room // STRIP_LEAST_PX)
-        for number, plot in enumerate(self.strips.values()):
-            height = min(STRIP_PX, room // shown) if number < shown else 0
-            plot.setVisible(height > 0)
+        """Share the room above the lanes."""
+        for plot in self.strips.values():
+            height = min(STRIP_PX, self._room() // len(self.strips))
             plot.setMinimumHeight(height)
             plot.setMaximumHeight(height)
 
@@ -242,7 +253,7 @@ class TimelineView(QWidget):
         """Turn pointer events over the plots into requests."""
         kind = event.type()
         if kind == QEvent.Type.Resize:
-            self._fit_strips()
+            self.show_strips(self._offered)
         elif self.view_state.frame_count and isinstance(event, QWheelEvent):
             self._wheel(event)
             return True

@@ -85,7 +85,16 @@ class Inspection:
                 {"id": track.id, "name": track.name, "masks": len(track.frames)} for track in self.clip.tracks
             ],
             "diagnostics": [
-                {"name": d.name, "title": d.title, "meaning": d.words, "auroc": d.auroc, "shown": d.shown}
+                {
+                    "name": d.name,
+                    "title": d.title,
+                    "meaning": d.words,
+                    "formula": d.formula,
+                    "undefined": d.undefined,
+                    "source": d.source,
+                    "auroc": d.auroc,
+                    "shown": d.shown,
+                }
                 for d in DIAGNOSTICS
             ],
             "rows": rows,

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PySide6.QtWidgets import QApplication
 
 from app.timeline.timeline_view import TimelineView
 from app.view_state import ViewState
@@ -26,6 +27,14 @@ def test_strips_that_come_and_go_leave_no_playhead_behind(timeline):
         assert [head.value() for head in heads] == [len(names) + 3.5] * len(names)
 
 
-def test_at_most_four_strips(timeline):
-    timeline.show_strips({f"strip {n}": np.zeros(30) for n in range(6)})
-    assert len(timeline.strips) == 4
+def test_there_are_as_many_strips_as_there_is_room_for(timeline):
+    timeline.resize(600, 400)
+    timeline.show()
+    timeline.show_strips({f"strip {n}": np.zeros(30) for n in range(9)})
+    assert len(timeline.strips) == timeline.strips_offered == 9
+    timeline.resize(600, timeline.height_for_strips(5))
+    QApplication.processEvents()
+    assert list(timeline.strips) == [f"strip {n}" for n in range(5)]
+    timeline.resize(600, timeline.height_for_strips(9))
+    QApplication.processEvents()
+    assert len(timeline.strips) == 9

@@ -1,6 +1,7 @@
 """The ranking study: measures and fitted weights on made-up alarms, and the command on real projects."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from stmask_core.review.diagnostics.measured import AUROC, WEIGHTS, WORTH_SHOWIN
 from stmask_core.review.events import ReviewEvent
 from stmask_core.review.study import fit_weights, study
 from stmask_core.structures.masks import Mask
+from tests.conftest import REPOSITORY
 from tests.core.numbered_clips import write_clip
 
 
@@ -96,3 +98,17 @@ def test_the_command_measures_projects(tmp_path, capsys):
     (tmp_path / "truth.json").write_text(json.dumps(truth))
     assert main(words) == 1
     assert "no video called 'clip'" in capsys.readouterr().err
+
+
+def test_the_guide_says_what_the_catalogue_says():
+    text = (REPOSITORY / "docs" / "guide" / "inspect.md").read_text(encoding="utf-8")
+    part = text[text.index("## Diagnostics") : text.index("*Risk* = ")]
+    rows = [
+        [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        for line in part.splitlines()
+        if line.startswith("| `")
+    ]
+    assert rows == [
+        [f"`{d.name}`", d.formula, d.undefined, f"{d.low:g}, {d.high:g}", d.source] for d in DIAGNOSTICS
+    ]
+    assert all(d.formula and d.undefined and d.source for d in DIAGNOSTICS)

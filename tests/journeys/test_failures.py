@@ -9,6 +9,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
+from app.dialogs.strips_dialog import StripsDialog
 from app.panels.event_pictures import object_picture
 from app.panels.events_panel import SCORES
 from stmask_core.cli import run_verb
@@ -17,6 +18,7 @@ from stmask_core.document.commands.tracks import rename_track
 from stmask_core.document.scope import Scope
 from stmask_core.inspect_project import ProjectObserver
 from stmask_core.project import Project
+from stmask_core.review.diagnostics.catalogue import DIAGNOSTICS
 from stmask_core.review.inspection import inspect
 from stmask_core.video.source import open_video
 from tests.core.tiny_model import write_tiny_weights
@@ -116,18 +118,57 @@ def test_keys_walk_the_queue_and_stop_at_its_ends(predicted):
 
 def test_strips_say_why_the_selected_track_is_suspicious(predicted):
     strips = predicted.main.timeline.strips
-    before = set(strips)
-    click(panel_of(predicted), rows_with_a_track(look(predicted)))
-    predicted.until(lambda: len(strips) > len(before))
+    look(predicted)
+    best = ["score", "Detected against carried, highest", "Occlusion (proxy), highest"]
+    predicted.until(lambda: list(strips) == best)
+    click(panel_of(predicted), rows_with_a_track(panel_of(predicted).model.rows))
+    predicted.until(lambda: "Occlusion (proxy)" in strips)
     track = predicted.state.track
     table = inspected(predicted.window.bridge.project.path).table
     here = table.tracks == track
-    shown = strips["Occlusion"].listDataItems()[0].getOriginalDataset()[1]
+    shown = strips["Occlusion (proxy)"].listDataItems()[0].getOriginalDataset()[1]
     assert len(shown) == predicted.state.frame_count
     assert shown[table.frames[here]] == pytest.approx(table.columns["occlusion"][here], nan_ok=True)
     assert np.isnan(np.delete(shown, table.frames[here])).all()
     predicted.state.select(())
-    predicted.until(lambda: set(strips) == before)
+    predicted.until(lambda: "Occlusion (proxy), highest" in strips)
+    shown = strips["Occlusion (proxy), highest"].listDataItems()[0].getOriginalDataset()[1]
+    worst = [np.nanmax(table.columns["occlusion"][table.frames == f]) for f in np.unique(table.frames)]
+    assert shown[np.unique(table.frames)] == pytest.approx(worst)
+
+
+def test_strips_are_chosen_from_all_that_is_measured_and_the_choice_stays(predicted):
+    look(predicted)
+    strips, timeline = predicted.main.timeline.strips, predicted.main.timeline
+    QTest.mouseClick(panel_of(predicted).strips_button, Qt.MouseButton.LeftButton)
+    dialog = predicted.dialog(StripsDialog)
+    rows = [dialog.tree.topLevelItem(row) for row in range(dialog.tree.topLevelItemCount())]
+    items = {item.text(0): item for item in rows}
+    assert set(items) == {d.title for d in DIAGNOSTICS}
+    measured = [float(item.text(1)) for item in rows]
+    assert measured == sorted(measured, reverse=True)
+
+    def ticked():
+        return {title for title, item in items.items() if item.checkState(0) == Qt.CheckState.Checked}
+
+    by_default = {d.title for d in DIAGNOSTICS if d.auroc >= 0.6} - {"Low score"}
+    assert ticked() == by_default
+    dialog.tree.setCurrentItem(items["Blur"])
+    assert "median sharpness" in dialog.meaning.text()
+    assert items["Blur"].text(2) == "0%"  # without the pictures
+    for item in items.values():
+        item.setCheckState(0, Qt.CheckState.Unchecked)
+    predicted.until(lambda: list(strips) == ["score", "count"])
+    items["At the border"].setCheckState(0, Qt.CheckState.Checked)
+    predicted.until(lambda: list(strips) == ["score", "At the border, highest", "count"])
+    assert predicted.window.settings.preferences.strips == ["border"]
+    height = timeline.height()
+    QTest.mouseClick(dialog.usual_button, Qt.MouseButton.LeftButton)
+    assert predicted.window.settings.preferences.strips == []
+    assert ticked() == by_default
+    predicted.until(lambda: len(strips) > 6)  # room was made for them
+    assert height < timeline.height() <= predicted.main.height() // 2
+    dialog.close()
 
 
 def rows_with_a_track(rows):
