@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from PySide6.QtCore import QObject, QRect, QTimer
@@ -10,7 +11,10 @@ from PySide6.QtWidgets import QMessageBox, QPushButton, QWidget
 from app.canvas.id_legend import IdLegend, LegendEntry, entries_near
 from app.dialogs.tour import Find, Tour, first_steps
 from app.failure_wiring import connect_failures
+from app.flows.evidence_flow import LEFT
+from app.panels.event_rows import ObjectView
 from app.panels.inspector_facts import facts_of
+from app.panels.leftover_list import LeftOut
 from app.panels.why_facts import why_at
 from app.replay_wiring import connect_replay
 from app.window import Window
@@ -32,8 +36,8 @@ class PanelFeed(QObject):
         self._timer.timeout.connect(self.show)
         state, bridge = w.view_state, w.bridge
         for signal in (
-            state.selection_changed, state.frame_changed, state.video_changed,
-            bridge.document_changed, bridge.project_changed, w.feed.shown,
+            state.selection_changed, state.frame_changed, state.video_changed, state.playing_changed,
+            bridge.document_changed, bridge.project_changed, w.feed.shown, w.evidence_flow.leftovers_changed,
         ):  # fmt: skip
             signal.connect(self.ask)
         w.main.tabs.currentChanged.connect(lambda _: self.show())  # the keyboard may go into it at once
@@ -46,6 +50,7 @@ class PanelFeed(QObject):
     def show(self) -> None:
         """Show it now."""
         panels, front = self._w.panels, self._w.main.tabs.currentWidget()
+        self._w.evidence_flow.watch(front is panels.why)
         if front is panels.inspector:
             self._show_inspector()
         elif front is panels.why:
@@ -73,6 +78,7 @@ class PanelFeed(QObject):
 
     def _show_why(self) -> None:
         w, track = self._w, self._w.view_state.track
+        w.panels.why.show_left_out(self._left_out())
         if track is None or self._video() is None:
             w.panels.why.show_nothing()
             return
@@ -85,7 +91,18 @@ class PanelFeed(QObject):
         except FormatError as error:
             w.panels.why.show_nothing(str(error))
         else:
+            if facts is not None and w.view_state.playing:
+                facts = replace(facts, looks=None)  # pictures would come too late
             w.panels.why.show_facts(facts)
+
+    def _left_out(self) -> list[LeftOut]:
+        """Lines for what became no mask in the frame, what the selected track lost first."""
+        flow, track = self._w.evidence_flow, self._w.view_state.track
+        kinds = ("lost", "suppressed", "unused", "hidden")
+        ordered = sorted(
+            flow.leftovers, key=lambda e: (track is None or e.track != track, kinds.index(e.kind), -e.score)
+        )
+        return [LeftOut(e, flow.words_of(e), ObjectView(e.frame, e.mask, LEFT)) for e in ordered]
 
 
 def connect_panels(w: Window) -> None:
@@ -105,7 +122,11 @@ def _connect_inspector(w: Window) -> None:
     inspector.rename_wanted.connect(w.identity_flow.rename)
     inspector.occlusion_wanted.connect(w.edit_flow.set_occlusion)
     why.track_chosen.connect(lambda track: w.view_state.select((track,)))
-    why.restore_wanted.connect(w.review_flow.restore_detection)
+    why.left_out.restore_wanted.connect(w.evidence_flow.restore)
+    why.left_out.pointed_at.connect(w.evidence_flow.point_at)
+    why.pictures.wanted.connect(w.thumbnail_flow.ask)
+    w.thumbnail_flow.ready.connect(why.pictures.take)
+    w.view_state.video_changed.connect(lambda _: why.pictures.forget())
 
 
 def _go_to(w: Window, frame: int, track: int | None) -> None:

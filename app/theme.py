@@ -54,7 +54,7 @@ QMenu::item {{ padding: 3px 24px; }}
 QMenu::item:selected {{ background: {accent}; color: {base}; }}
 QMenu::item:disabled {{ color: {faint}; }}
 QMenu::separator {{ height: 1px; background: {line}; margin: 4px 8px; }}
-QCheckBox::indicator:unchecked {{
+QCheckBox::indicator:unchecked, QTreeView::indicator:unchecked {{
     width: 12px; height: 12px; background: {base}; border: 1px solid {faint}; border-radius: 2px; }}
 QLabel#faint {{ color: {faint}; }}
 QLabel#heading {{ font-weight: 600; }}

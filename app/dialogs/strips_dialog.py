@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.timeline.diagnostic_strips import BEST_FIRST, BY_DEFAULT, NO_STRIPS
+from app.timeline.diagnostic_strips import BEST_FIRST, BY_DEFAULT, NO_STRIPS, ON_ANOTHER_STRIP
 from stmask_core.review.diagnostics.catalogue import Diagnostic
 from stmask_core.review.diagnostics.measured import WORTH_SHOWING
 
@@ -56,8 +56,7 @@ class StripsDialog(QDialog):
         self.meaning.setMinimumHeight(7 * self.fontMetrics().height())
         self.meaning.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.meaning.setAccessibleName(self.tr("What it measures"))
-        for diagnostic in BEST_FIRST:
-            self._add(diagnostic, defined)
+        self._items = [self._add(diagnostic, defined) for diagnostic in BEST_FIRST]
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         self.usual_button = buttons.addButton(
             self.tr("The usual ones"), QDialogButtonBox.ButtonRole.ResetRole
@@ -69,7 +68,7 @@ class StripsDialog(QDialog):
         self._tick(shown)
         self.tree.itemChanged.connect(lambda *_: self.chosen.emit(self.ticked() or [NO_STRIPS]))
         self.tree.currentItemChanged.connect(lambda item, _: self._explain(item))
-        self.tree.setCurrentItem(self.tree.topLevelItem(0))
+        self.tree.setCurrentItem(self._items[0])
         self.usual_button.clicked.connect(lambda _=False: self._reset())
         buttons.rejected.connect(self.reject)
         self.resize(WIDTH, HEIGHT)
@@ -77,12 +76,10 @@ class StripsDialog(QDialog):
     def ticked(self) -> list[str]:
         """Names of the diagnostics that are ticked, best first."""
         return [
-            item.data(STRIP, NAME)
-            for item in self._items()
-            if item.checkState(STRIP) == Qt.CheckState.Checked
+            item.data(STRIP, NAME) for item in self._items if item.checkState(STRIP) == Qt.CheckState.Checked
         ]
 
-    def _add(self, diagnostic: Diagnostic, defined: Mapping[str, float] | None) -> None:
+    def _add(self, diagnostic: Diagnostic, defined: Mapping[str, float] | None) -> QTreeWidgetItem:
         share = "–" if defined is None else f"{defined[diagnostic.name]:.0%}"
         item = QTreeWidgetItem(self.tree, [diagnostic.title, f"{diagnostic.auroc:.2f}", share])
         item.setData(STRIP, NAME, diagnostic.name)
@@ -92,13 +89,11 @@ class StripsDialog(QDialog):
         if not diagnostic.shown:
             for column in (STRIP, AUROC, DEFINED):
                 item.setForeground(column, self.palette().placeholderText())
-
-    def _items(self) -> list[QTreeWidgetItem]:
-        return [self.tree.topLevelItem(row) for row in range(self.tree.topLevelItemCount())]
+        return item
 
     def _tick(self, names: Collection[str]) -> None:
         with QSignalBlocker(self.tree):
-            for item in self._items():
+            for item in self._items:
                 on = item.data(STRIP, NAME) in names
                 item.setCheckState(STRIP, Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
 
@@ -110,8 +105,11 @@ class StripsDialog(QDialog):
         if item is None:
             return
         diagnostic = next(d for d in BEST_FIRST if d.name == item.data(STRIP, NAME))
+        says = diagnostic.words
+        if diagnostic.name in ON_ANOTHER_STRIP:
+            says += self.tr(" (the score has a strip of its own, always)")
         lines = (
-            (self.tr("Says"), diagnostic.words),
+            (self.tr("Says"), says),
             (self.tr("Formula"), diagnostic.formula),
             (self.tr("Undefined"), diagnostic.undefined),
             (self.tr("Source"), diagnostic.source),

@@ -48,6 +48,7 @@ class EvidenceFlow(QObject):
 
     said = Signal(str)
     shown_changed = Signal(bool)
+    leftovers_changed = Signal()
 
     def __init__(
         self, view_state: ViewState, bridge: DocumentBridge, canvas: CanvasView, feed: ViewFeed
@@ -55,7 +56,8 @@ class EvidenceFlow(QObject):
         super().__init__()
         self.view_state, self.bridge = view_state, bridge
         self._canvas, self._feed = canvas, feed
-        self._shown = False
+        self._shown = self._watched = False
+        self._pointed_at: Leftover | None = None  # in the panel
         self._leftovers: tuple[Leftover, ...] = ()
         self._under: tuple[Leftover, ...] = ()
         self._pointer: tuple[float, float] | None = None  # image pixels
@@ -73,6 +75,11 @@ class EvidenceFlow(QObject):
         return self._shown
 
     @property
+    def leftovers(self) -> tuple[Leftover, ...]:
+        """What became no mask in the frame on the canvas, while the evidence is shown or watched."""
+        return self._leftovers
+
+    @property
     def under_pointer(self) -> tuple[Leftover, ...]:
         """What became no mask, where the pointer is; the smallest first."""
         return self._under
@@ -83,6 +90,17 @@ class EvidenceFlow(QObject):
             self._shown = shown
             self._show()
             self.shown_changed.emit(shown)
+
+    def watch(self, watched: bool) -> None:
+        """Keep track of what became no mask although the evidence is not shown, or no longer."""
+        if watched != self._watched:
+            self._watched = watched
+            self._show()
+
+    def point_at(self, leftover: Leftover | None) -> None:
+        """Outline one of the leftovers wherever the pointer is; None: no longer."""
+        self._pointed_at = leftover
+        self._look_under()
 
     def choose_next(self) -> None:
         """Show the next of detected, carried, union, intersection and human mask in this frame.
@@ -107,7 +125,7 @@ class EvidenceFlow(QObject):
 
     def restore_under_pointer(self) -> None:
         """Restore the smallest of what became no mask under the pointer; first it has to be shown."""
-        if not self._shown:
+        if not self._shown and not self._watched:
             self.set_shown(True)
             self.said.emit(self.tr("Point at what became no mask, and press again."))
         elif not self._under:
@@ -151,17 +169,20 @@ class EvidenceFlow(QObject):
 
     def _show(self, _: object = None) -> None:
         outlines: list[Outline] = []
-        self._leftovers = ()
+        before, self._leftovers = self._leftovers, ()
         video, frame = self.bridge.video(self.view_state.video), self._feed.shown_frame
-        if self._shown and video is not None and frame >= 0:
+        if (self._shown or self._watched) and video is not None and frame >= 0:
             try:
-                outlines = self._outlines(self._tracks(video.id, frame), frame)
+                if self._shown:
+                    outlines = self._outlines(self._tracks(video.id, frame), frame)
                 run = newest_run_over(self._document, video.id, frame)
                 self._leftovers = () if run is None else leftovers_at(self._document, run, frame)
             except FormatError as error:
                 self.said.emit(str(error))
         self._canvas.show_outlines(LAYER, outlines)
         self._look_under()
+        if self._leftovers != before:
+            self.leftovers_changed.emit()
 
     def _tracks(self, video: VideoId, frame: int) -> list[TrackId]:
         """Whose masks are shown: the selected tracks, else all that are in the frame."""
@@ -210,9 +231,11 @@ class EvidenceFlow(QObject):
             x, y = (math.floor(value) for value in self._pointer)
             under = [e for e in self._leftovers if e.mask.window(x, y, x + 1, y + 1)[0, 0]]
         self._under = tuple(sorted(under, key=lambda entry: entry.mask.area))
-        self._canvas.show_outlines(
-            LEFTOVERS, [Outline(e.mask, LEFT, dashed=True, text=self.words_of(e)) for e in self._under]
-        )
+        pointed_at = [e for e in self._leftovers if e == self._pointed_at and e not in under]
+        shown = [
+            Outline(e.mask, LEFT, dashed=True, text=self.words_of(e)) for e in (*self._under, *pointed_at)
+        ]
+        self._canvas.show_outlines(LEFTOVERS, shown)
 
     def _name_of(self, choice: Choice) -> str:
         return {

@@ -6,8 +6,7 @@ newest wins. The network is loaded when a replay first needs it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,28 +17,18 @@ from PySide6.QtWidgets import QWidget
 from app.dialogs.replay_dialog import ReplayDialog
 from app.document_bridge import DocumentBridge
 from app.errors import show_error
-from app.flows.looking import missing_model
+from app.flows.replay_steps import Comparison, Found, apply_steps, look_steps, record_steps, replay_steps
+from app.flows.replay_writing import ReplayWriting
 from app.jobs.job import Job
 from app.jobs.lane import JobLane
 from app.panels.replay_rows import GREY, RunTrack, rows_of_replay
 from app.settings import Settings
 from app.view_state import ViewState
-from stmask_core.cli.recordings import (
-    RecordedRun,
-    frames_unlike_the_run,
-    make_recording,
-    model_of_run,
-    open_recording,
-    recording_path,
-    replayed,
-    run_of_video,
-)
-from stmask_core.cli.replay import CHUNK, Once, ReplayWriter
+from stmask_core.cli.recordings import RecordedRun, model_of_run, run_of_video
+from stmask_core.cli.replay import Once, ReplayWriter
 from stmask_core.document.changes import Diff
-from stmask_core.document.commands.predictions import PredictedFrame
 from stmask_core.document.records import ModelRun, RunId
 from stmask_core.errors import CheckpointError, FormatError, InferenceError, MissingDependency, StmaskError
-from stmask_core.project import Project
 from stmask_core.tracking.association import AssociationSettings
 from stmask_core.tracking.constants import constants_of_run
 
@@ -48,38 +37,7 @@ if TYPE_CHECKING:
     from stmask_core.engine.session import Model
 
 WAIT_MS = 300  # after the last change of a constant
-WRITE_MS = 15
-FRAMES_PER_STEP = 8  # progress is told, and a dropped replay ends, at this pace
-MOST_WAITING, FEW_WAITING = 8, 3  # chunks that the lane is ahead of the document
 Task = Literal["look", "replay", "record", "apply"]
-
-
-@dataclass(frozen=True)
-class Found:
-    """What there is to replay from. why: a recording cannot be used; None when there is none at all."""
-
-    has_recording: bool
-    has_maps: bool = False
-    why: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """The run as it is, and with other constants."""
-
-    before: ReplayTally
-    after: ReplayTally
-
-
-@dataclass
-class Applying:
-    """What is being written. waiting: chunks that the lane has computed."""
-
-    writer: ReplayWriter
-    waiting: list[list[PredictedFrame]]
-    frames: int
-    done: int = 0
-    is_computed: bool = False
 
 
 class ReplayFlow(QObject):
@@ -103,7 +61,7 @@ class ReplayFlow(QObject):
         self._runs: RecordedRun | None = None
         self._job: Job | None = None
         self._task: Task | None = None
-        self._applying: Applying | None = None
+        self._writing = ReplayWriting()
         self._before: tuple[RunId, ReplayTally] | None = None  # the run as it is
         self._after: tuple[AssociationSettings, ReplayTally] | None = None  # what is shown
         self._applied: tuple[RunId, str] | None = None  # the run that was written last, and what to say of it
@@ -112,7 +70,9 @@ class ReplayFlow(QObject):
         self._model_runs = False
         self._replay_soon = self._timer(WAIT_MS, self._replay, once=True)
         self._look_soon = self._timer(0, self._look, once=True)
-        self._write_timer = self._timer(WRITE_MS, self._write)
+        self._writing.progress.connect(self._on_written_so_far)
+        self._writing.written.connect(self._on_written)
+        self._writing.failed.connect(self._on_unwritten)
         view_state.video_changed.connect(lambda _: self._on_video())
         bridge.document_changed.connect(self._on_diff)
 
@@ -120,7 +80,7 @@ class ReplayFlow(QObject):
     def is_busy(self) -> bool:
         """True while something is looked for, computed, recorded or applied, or about to be."""
         soon = self._look_soon.isActive() or self._replay_soon.isActive()
-        return soon or self._job is not None or self._applying is not None
+        return soon or self._job is not None or self._writing.is_active
 
     def ask(self) -> None:
         """Show the dialog, with what there is to replay."""
@@ -140,11 +100,8 @@ class ReplayFlow(QObject):
 
     def stop_now(self) -> None:
         """Leave off whatever is under way; a replay that is half written is taken back."""
-        applying, self._applying = self._applying, None
         self._drop_job()
-        if applying is not None:
-            self._write_timer.stop()
-            applying.writer.take_back()
+        self._writing.take_back()
 
     # what there is
 
@@ -173,7 +130,7 @@ class ReplayFlow(QObject):
             dialog.form.show_run(constants)
             dialog.refuse_to_apply(self.bridge.document.read_only_reason)
             path = self.bridge.project.path
-            self._start("look", partial(_look_steps, path, runs), self._on_found)
+            self._start("look", partial(look_steps, path, runs), self._on_found)
 
     def _on_found(self, found: Found) -> None:
         dialog, runs = self.dialog, self._runs
@@ -202,7 +159,7 @@ class ReplayFlow(QObject):
         if self._before is not None and self._before[0] == runs.latest.id:
             before = self._before[1]
         steps = partial(
-            _replay_steps,
+            replay_steps,
             project.path,
             runs,
             dialog.settings,
@@ -244,7 +201,7 @@ class ReplayFlow(QObject):
         self._drop_job()
         self._before = None
         network = self._network_of(runs.source)
-        steps = partial(_record_steps, project.path, video, runs.source, network, maps)
+        steps = partial(record_steps, project.path, video, runs.source, network, maps)
         job = self._start("record", steps, self._on_recorded)
         dialog.set_busy(True)
         dialog.show_progress(self.tr("Loading the network…"), 0, 0)
@@ -265,56 +222,29 @@ class ReplayFlow(QObject):
             return
         self._drop_job()
         writer = ReplayWriter(self.bridge.document, runs, dialog.settings)
-        self._applying = Applying(writer, [], runs.source.last - runs.source.first + 1)
         network = None if dialog.estimate.isChecked() else self._network_of(runs.source)
-        steps = partial(_apply_steps, project.path, runs, dialog.settings, network, writer)
-        job = self._start("apply", steps, self._on_computed)
-        job.yielded.connect(self._take_chunk)
+        steps = partial(apply_steps, project.path, runs, dialog.settings, network, writer)
+        job = self._start("apply", steps, lambda _: self._writing.finish_when_written())
         dialog.set_busy(True)
-        dialog.show_progress(self.tr("Applying…"), 0, self._applying.frames)
-        self._write_timer.start()
+        self._writing.begin(writer, job, runs.source.last - runs.source.first + 1)
 
-    def _take_chunk(self, chunk: list[PredictedFrame]) -> None:
-        if self._applying is not None:
-            self._applying.waiting.append(chunk)
-            if len(self._applying.waiting) >= MOST_WAITING and self._job is not None:
-                self._job.pause()
+    def _on_written_so_far(self, done: int, count: int) -> None:
+        if self.dialog is not None:
+            self.dialog.show_progress(self.tr("Applying…"), done, count)
 
-    def _on_computed(self, _: None) -> None:
-        if self._applying is not None:
-            self._applying.is_computed = True
+    def _on_unwritten(self, error: StmaskError) -> None:
+        self.stop_now()
+        show_error(self._window, error)
+        self._look_soon.start()
 
-    def _write(self) -> None:
-        """Write a chunk; behind the last one, tidy up."""
-        now, dialog = self._applying, self.dialog
-        assert dialog is not None
-        if now is None:
-            return
-        if now.waiting:
-            chunk = now.waiting.pop(0)
-            try:
-                now.writer.write(chunk)
-            except StmaskError as error:
-                self.stop_now()
-                show_error(self._window, error)
-                self._look_soon.start()
-                return
-            now.done += len(chunk)
-            dialog.show_progress(self.tr("Applying…"), now.done, now.frames)
-            if len(now.waiting) <= FEW_WAITING and self._job is not None:
-                self._job.resume()
-        elif now.is_computed:
-            self._finish(now)
-
-    def _finish(self, now: Applying) -> None:
-        run = now.writer.finish()
-        self._applying, self._task = None, None
-        self._write_timer.stop()
+    def _on_written(self, writer: ReplayWriter) -> None:
+        run = self.bridge.document.runs[writer.run]
+        self._task = None
         self._free()
         tracks = len({track for _, track in run.tracks})
-        text = self.tr("Applied: {0} tracks, {1} masks.").format(tracks, f"{now.writer.masks:,}")
-        if now.writer.kept:
-            text += self.tr(" {0} stay as people made them.").format(f"{now.writer.kept:,}")
+        text = self.tr("Applied: {0} tracks, {1} masks.").format(tracks, f"{writer.masks:,}")
+        if writer.kept:
+            text += self.tr(" {0} stay as people made them.").format(f"{writer.kept:,}")
         text += self.tr(" Ctrl+Z takes it back.")
         self._applied = run.id, text
         if self._after is not None and self._after[0] == constants_of_run(run.settings["association"]):
@@ -343,7 +273,7 @@ class ReplayFlow(QObject):
         if job is not self._job:  # something newer is wanted
             return
         self._job = None
-        if self._applying is None:
+        if not self._writing.is_active:
             self._task = None
             self._free()
         then()
@@ -425,7 +355,7 @@ class ReplayFlow(QObject):
         self._look_soon.start()
 
     def _on_diff(self, diff: Diff) -> None:
-        if "runs" in diff.tables and self._applying is None and not self._model_runs:
+        if "runs" in diff.tables and not self._writing.is_active and not self._model_runs:
             self._look_soon.start()
 
     def _timer(self, interval_ms: int, act: Callable[[], object], *, once: bool = False) -> QTimer:
@@ -434,73 +364,3 @@ class ReplayFlow(QObject):
         timer.setInterval(interval_ms)
         timer.timeout.connect(act)
         return timer
-
-
-# on the model lane
-
-
-def _look_steps(project: Path, runs: RecordedRun) -> Generator[None, None, Found]:
-    yield None
-    try:
-        recording = open_recording(project, runs.source)
-        return Found(True, recording.has_features)
-    except ImportError as error:
-        raise missing_model(error) from error
-    except FormatError as error:
-        exists = recording_path(project, runs.source.video).exists()
-        return Found(False, why=error.message if exists else None)
-
-
-def _replay_steps(
-    project: Path,
-    runs: RecordedRun,
-    settings: AssociationSettings,
-    network: Callable[[], Model] | None,
-    before: ReplayTally | None,
-) -> Generator[int, None, Comparison]:
-    """Yields how many frames are done. before: the run as it is, when known already."""
-    from stmask_core.engine.replay import ReplayTally
-
-    recording = open_recording(project, runs.source)
-    of_run = constants_of_run(runs.latest.settings.get("association", {}))
-    done = 0
-    tallies = [] if before is None else [before]
-    wanted = (of_run,) if settings == of_run else (of_run, settings)  # the run is its own replay
-    for constants in wanted[len(tallies) :]:
-        tally = ReplayTally()
-        for frame in replayed(recording, runs.source, constants, network):
-            tally.add(frame)
-            done += 1
-            if done % FRAMES_PER_STEP == 0:
-                yield done
-        tallies.append(tally)
-    return Comparison(tallies[0], tallies[-1])
-
-
-def _record_steps(
-    project: Path, video: Path, run: ModelRun, network: Callable[[], Model], maps: bool
-) -> Generator[int, None, int]:
-    """Yields how many frames are done; returns in how many the recording decides otherwise than the run."""
-    for result in make_recording(project, video, run, network(), features=maps):
-        yield result.frame - run.first + 1
-    with Project.open(project, read_only=True) as opened:
-        return frames_unlike_the_run(opened.document, run, open_recording(project, run))
-
-
-def _apply_steps(
-    project: Path,
-    runs: RecordedRun,
-    settings: AssociationSettings,
-    network: Callable[[], Model] | None,
-    writer: ReplayWriter,
-) -> Generator[list[PredictedFrame], None, None]:
-    """Yields chunks to write."""
-    recording = open_recording(project, runs.source)
-    chunk = []
-    for frame in replayed(recording, runs.source, settings, network, evidence=True):
-        chunk.append(writer.predicted(frame.result))
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk

@@ -11,9 +11,7 @@ from PySide6.QtWidgets import QInputDialog, QPlainTextEdit, QWidget
 from app.document_bridge import DocumentBridge
 from app.view_state import ViewState
 from stmask_core.document.commands import review
-from stmask_core.document.commands.evidence import restore_leftover
 from stmask_core.document.document import Document
-from stmask_core.document.evidence import leftovers_at, run_at
 from stmask_core.document.records import NoteId, TrackId, VideoId
 from stmask_core.errors import DocumentError
 
@@ -65,16 +63,6 @@ class ReviewFlow(QObject):
     def delete(self, note: int) -> None:
         """Delete a note with its comments; undo brings it back."""
         review.delete_note(self._document, NoteId(note))
-
-    def restore_detection(self, row: int) -> None:
-        """Make a detection of this frame that lost its track a track of its own: one undo step."""
-        document, frame, track = self._document, self.view_state.frame, self.view_state.track
-        run = None if track is None else run_at(document, TrackId(track), frame)
-        left = () if run is None else leftovers_at(document, run, frame)
-        found = next((entry for entry in left if entry.kind == "lost" and entry.row == row), None)
-        if found is None:
-            raise DocumentError("The detection is not there any more.")
-        self.view_state.select((restore_leftover(document, found),))
 
     @property
     def _document(self) -> Document:

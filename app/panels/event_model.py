@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QIcon, QImage, QPainter, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QWidget
 
 from app.panels.event_rows import EventRow, ObjectView
+from app.panels.small_pictures import SmallPictures
 
 BAR_PX = 8
 STRIPE_PX = 4  # in the track's colour
 APART_PX = 3
 LINES = 3
-KEPT = 200  # pictures
 TROUGH, MILD, BAD = QColor(128, 128, 128, 60), QColor("#d29922"), QColor("#e5534b")
 BAD_FROM = 0.7
 Index = QModelIndex | QPersistentModelIndex
@@ -32,7 +31,9 @@ class EventRows(QAbstractListModel):
         super().__init__(view)
         self._view = view
         self._rows: list[EventRow] = []
-        self._pictures: OrderedDict[ObjectView, QPixmap | None] = OrderedDict()  # None: there is none
+        self._pictures = SmallPictures(view)
+        self._pictures.wanted.connect(self.picture_wanted)
+        self._pictures.came.connect(self._repaint)
 
     @property
     def rows(self) -> list[EventRow]:
@@ -47,28 +48,20 @@ class EventRows(QAbstractListModel):
 
     def show_picture(self, view: ObjectView, picture: NDArray[np.uint8] | None) -> None:
         """Show a picture, (H, W, 3) RGB, in every line that wants it; None: there is none to be had."""
-        if picture is None:
-            self._pictures[view] = None
-        else:
-            height, width, _ = picture.shape
-            pixmap = QPixmap.fromImage(
-                QImage(picture.data, width, height, 3 * width, QImage.Format.Format_RGB888)
-            )
-            pixmap.setDevicePixelRatio(self._view.devicePixelRatioF())
-            self._pictures[view] = pixmap
-        while len(self._pictures) > KEPT:
-            self._pictures.popitem(last=False)
+        self._pictures.take(view, picture)
+
+    def _repaint(self, view: ObjectView) -> None:
         for place, row in enumerate(self._rows):
             if row.view == view:
                 self.dataChanged.emit(self.index(place), self.index(place), [Qt.ItemDataRole.DecorationRole])
 
     def forget_pictures(self) -> None:
         """Another video has come."""
-        self._pictures.clear()
+        self._pictures.forget()
 
     def has_picture(self, row: EventRow) -> bool:
         """Whether the picture of a row is there."""
-        return self._pictures.get(row.view) is not None
+        return self._pictures.has(row.view)
 
     @property
     def icon_size(self) -> QSize:
@@ -149,13 +142,10 @@ class EventRows(QAbstractListModel):
         if row.colour is not None:
             painter.fillRect(QRectF(left, 0, STRIPE_PX, height), QColor(*row.colour))
         left += STRIPE_PX + APART_PX
-        picture = self._pictures.get(row.view)
+        picture = self._pictures.pixmap(row.view, size)
         if picture is not None:
             painter.drawPixmap(left, 0, picture)
         else:
             painter.fillRect(QRectF(left, 0, size.width(), height), TROUGH)
         painter.end()
-        if row.view not in self._pictures:
-            pixels = size * ratio
-            self.picture_wanted.emit(row.view, (pixels.width(), pixels.height()))
         return icon

@@ -68,9 +68,9 @@ class EventsPanel(QWidget):
         self.cause = QLabel()  # of the chosen event, whole
         self.cause.setWordWrap(True)
         self.cause.setAccessibleName(self.tr("Why"))
-        self.save_button = QPushButton(self.tr("Save as CSV…"))
+        self.save_button = QPushButton(self.tr("CSV…"))
         self.save_button.setToolTip(self.tr("Save the events that are listed as a table"))
-        self.report_button = QPushButton(self.tr("Save report…"))
+        self.report_button = QPushButton(self.tr("Report…"))
         self.report_button.setToolTip(self.tr("Save all that was found as one page, with pictures"))
         self.strips_button = QPushButton(self.tr("Strips…"))
         self.strips_button.setToolTip(self.tr("Choose which diagnostics are curves on the timeline"))

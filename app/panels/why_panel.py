@@ -1,121 +1,36 @@
-"""Why this identity: the scores of every candidate behind a decision, the rule, and what lost."""
+"""Why this identity: what was compared, the scores, the rule that decided, and what was left out."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QPainter, QPalette, QPen
-from PySide6.QtWidgets import (
-    QLabel,
-    QListWidget,
-    QListWidgetItem,
-    QPushButton,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QVBoxLayout,
-    QWidget,
-)
+from collections.abc import Callable, Sequence
 
-from app.panels.inspector_panel import PressKeys
-from app.panels.why_facts import Candidate, LostDetection, Name, WhyFacts
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-CANDIDATE = Qt.ItemDataRole.UserRole
-TERM_COLOURS = {"similarity": "#4c9be8", "mask": "#e09b2d", "box": "#3fae7a"}  # apart for any colour vision
-BAR_PX, PAD_PX = 9, 5
+from app.panels.candidate_list import CANDIDATE, TERM_COLOURS, TERMS, CandidateDelegate
+from app.panels.event_rows import ObjectView
+from app.panels.leftover_list import LeftOut, LeftoverList
+from app.panels.small_pictures import SmallPictures
+from app.panels.why_facts import UNNAMED_COLOUR, Candidate, LostDetection, Name, WhyFacts
 
-
-class CandidateDelegate(QStyledItemDelegate):
-    """A candidate as three lines: its name and total, its bar on a common scale, its terms."""
-
-    def __init__(self, view: QListWidget) -> None:
-        super().__init__(view)
-        self.scale = 1.0  # points at the right end of a bar
-        self.new_score = 0.0
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        """Height of the three lines."""
-        return QSize(120, 2 * option.fontMetrics.height() + BAR_PX + 3 * PAD_PX)
-
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        """Paint one candidate."""
-        candidate: Candidate = index.data(CANDIDATE)
-        style = option.widget.style()
-        style.drawPrimitive(QStyle.PrimitiveElement.PE_PanelItemViewItem, option, painter, option.widget)
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        chosen_row = bool(option.state & QStyle.StateFlag.State_Selected)
-        role = QPalette.ColorRole.HighlightedText if chosen_row else QPalette.ColorRole.Text
-        area = QRectF(option.rect).adjusted(PAD_PX + 1, PAD_PX, -PAD_PX - 1, -PAD_PX)
-        line = option.fontMetrics.height()
-        top = QRectF(area.left(), area.top(), area.width(), line)
-        self._paint_names(painter, option, candidate, top, option.palette.color(role), index.data())
-        bar = QRectF(area.left(), top.bottom() + PAD_PX / 2, area.width(), BAR_PX)
-        self._paint_bar(painter, option.palette, candidate, bar)
-        small = QFont(option.font)
-        small.setPointSizeF(max(7.0, small.pointSizeF() - 1))
-        painter.setFont(small)
-        faint = role if chosen_row else QPalette.ColorRole.PlaceholderText
-        painter.setPen(option.palette.color(faint))
-        bottom = QRectF(area.left(), bar.bottom() + PAD_PX / 2, area.width(), line)
-        painter.drawText(bottom, Qt.AlignmentFlag.AlignVCenter, index.data(Qt.ItemDataRole.StatusTipRole))
-        painter.restore()
-
-    def _paint_names(
-        self,
-        painter: QPainter,
-        option: QStyleOptionViewItem,
-        candidate: Candidate,
-        area: QRectF,
-        colour: QColor,
-        text: str,
-    ) -> None:
-        font = QFont(option.font)
-        font.setBold(candidate.chosen)
-        painter.setFont(font)
-        total = f"{candidate.total:.2f}"
-        room = area.adjusted(0, 0, -painter.fontMetrics().horizontalAdvance(total) - 8, 0)
-        swatch = None if candidate.name is None else candidate.name.colour
-        if swatch is not None:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(*swatch))
-            painter.drawRoundedRect(QRectF(area.left(), area.center().y() - 5, 10, 10), 3, 3)
-            room.setLeft(room.left() + 16)
-        painter.setPen(colour)
-        elided = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(room.width()))
-        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter, elided)
-        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, total)
-
-    def _paint_bar(self, painter: QPainter, palette: QPalette, candidate: Candidate, area: QRectF) -> None:
-        """Terms side by side; the dotted line is the score of a new track."""
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(palette.color(QPalette.ColorRole.Window))
-        painter.drawRoundedRect(area, 2, 2)
-        x, per_point = area.left(), area.width() / self.scale
-        for name, colour in TERM_COLOURS.items():
-            width = max(0.0, getattr(candidate, name)) * per_point
-            painter.fillRect(QRectF(x, area.top(), width, area.height()), QColor(colour))
-            x += width
-        threshold = area.left() + self.new_score * per_point
-        if candidate.name is None:
-            painter.fillRect(
-                QRectF(area.left(), area.top(), threshold - area.left(), area.height()),
-                palette.color(QPalette.ColorRole.PlaceholderText),
-            )
-        painter.setPen(QPen(palette.color(QPalette.ColorRole.Text), 1.5, Qt.PenStyle.DotLine))
-        painter.drawLine(QPointF(threshold, area.top() - 3), QPointF(threshold, area.bottom() + 3))
+PICTURE_LINES = 4  # height of the object's picture, in lines of words
 
 
 class WhyPanel(QWidget):
-    """The decision in words, the candidates as bars, and the detections that lost a track to a better one."""
+    """The decision in words, what was compared as pictures and bars, and what became no mask in the frame."""
 
-    restore_wanted = Signal(int)  # row of the detection in the frame's evidence
     track_chosen = Signal(int)  # a candidate that is a track of the project
 
     def __init__(self) -> None:
         super().__init__()
         self.setWindowTitle(self.tr("Why this ID?"))
+        self.pictures = SmallPictures(self)
+        self._object: ObjectView | None = None
+        self.picture = QLabel()
+        self.picture.setAccessibleName(self.tr("The object in this frame"))
+        height = PICTURE_LINES * self.fontMetrics().height()
+        self._picture_size = QSize(height * 4 // 3, height)
+        self.picture.setFixedSize(self._picture_size)
         self.verdict = QLabel()
         self.verdict.setObjectName("heading")
         self.details = QLabel()
@@ -123,37 +38,44 @@ class WhyPanel(QWidget):
         self.key.setObjectName("faint")
         for label in (self.verdict, self.details, self.key):
             label.setWordWrap(True)
-        self.candidates = self._list(self.tr("Candidates"))
-        self._delegate = CandidateDelegate(self.candidates)
+        self.verdict.setTextFormat(Qt.TextFormat.PlainText)  # names may come from outside
+        self.details.setTextFormat(Qt.TextFormat.PlainText)
+        self.candidates = QListWidget()
+        self.candidates.setAccessibleName(self.tr("Candidates"))
+        self.candidates.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.candidates.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
+        self._delegate = CandidateDelegate(self.candidates, self.pictures)
         self.candidates.setItemDelegate(self._delegate)
-        self.lost_title = QLabel(self.tr("Detections that lost"))
-        self.lost_title.setObjectName("heading")
-        self.lost = self._list(self.tr("Detections that lost"))
-        self.lost.setWordWrap(True)
-        self.lost.setSpacing(2)
-        self.restore_button = QPushButton(self.tr("Restore as a new track"))
-        self.restore_button.installEventFilter(PressKeys(self))
+        self.left_title = QLabel()
+        self.left_title.setObjectName("heading")
+        self.left_out = LeftoverList(self.pictures)
+        self._lay_out()
+        self.candidates.itemActivated.connect(self._choose)
+        self.pictures.came.connect(self._on_picture)
+        self.show_nothing()
+        self.show_left_out(())
+
+    def _lay_out(self) -> None:
+        words = QVBoxLayout()
+        words.addWidget(self.verdict)
+        words.addWidget(self.details)
+        words.addStretch()
+        top = QHBoxLayout()
+        top.addWidget(self.picture, 0, Qt.AlignmentFlag.AlignTop)
+        top.addLayout(words, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
-        layout.addWidget(self.verdict)
-        layout.addWidget(self.details)
+        layout.addLayout(top)
         layout.addWidget(self.key)
         layout.addWidget(self.candidates, 3)
-        layout.addWidget(self.lost_title)
-        layout.addWidget(self.lost, 1)
-        layout.addWidget(self.restore_button)
+        layout.addWidget(self.left_title)
+        layout.addWidget(self.left_out, 2)
         layout.addStretch()
-        self.candidates.itemActivated.connect(self._choose)
-        self.lost.itemActivated.connect(self._restore)
-        self.lost.itemSelectionChanged.connect(
-            lambda: self.restore_button.setEnabled(bool(self.lost.selectedItems()))
-        )
-        self.restore_button.clicked.connect(lambda _=False: self._restore(self.lost.currentItem()))
-        self.show_nothing()
 
     def show_nothing(self, why: str = "") -> None:
         """Show that there is nothing to explain. why: a sentence, that no mask is selected when empty."""
-        self._show_lists((), ())
+        self._show_candidates(())
+        self._show_object(None)
         self.verdict.setText(why or self.tr("Select a mask to see why it has its identity."))
         self.details.hide()
         self.key.hide()
@@ -172,33 +94,44 @@ class WhyPanel(QWidget):
         self._delegate.new_score = facts.new_score
         most = 1 + max(0.0, facts.mask_weight) + max(0.0, facts.box_weight)
         self._delegate.scale = max([most, facts.new_score, *(c.total for c in facts.candidates)])
-        self._show_lists(facts.candidates, (*facts.rivals, *facts.others))
+        looks = facts.looks
+        self._delegate.look_at((lambda _: None) if looks is None else looks.of_candidate)
+        self._show_candidates(facts.candidates)
+        colour = (facts.name.colour if facts.name else None) or UNNAMED_COLOUR
+        self._show_object(None if looks is None else looks.of_object(colour))
 
-    def _list(self, name: str) -> QListWidget:
-        view = QListWidget()
-        view.setAccessibleName(name)
-        view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        view.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
-        return view
+    def show_left_out(self, entries: Sequence[LeftOut]) -> None:
+        """Show what became no mask in the frame; none: nothing did."""
+        self.left_title.setText(self.tr("Left out in this frame ({0})").format(len(entries)))
+        self.left_out.show_entries(entries)
+        for widget in (self.left_title, self.left_out):
+            widget.setVisible(bool(entries))
 
-    def _show_lists(self, candidates: tuple[Candidate, ...], lost: tuple[LostDetection, ...]) -> None:
+    def _show_object(self, view: ObjectView | None) -> None:
+        self._object = view
+        pixmap = None if view is None else self.pictures.pixmap(view, self._picture_size)
+        if pixmap is None:
+            self.picture.clear()
+        else:
+            self.picture.setPixmap(pixmap)
+        self.picture.setVisible(view is not None)
+
+    def _on_picture(self, view: ObjectView) -> None:
+        if view == self._object:
+            self._show_object(view)
+        self.candidates.viewport().update()
+
+    def _show_candidates(self, candidates: tuple[Candidate, ...]) -> None:
         self.candidates.clear()
         for candidate in candidates:
             label, terms = self._candidate_text(candidate), self._terms_text(candidate)
             item = QListWidgetItem(label, self.candidates)
             item.setData(CANDIDATE, candidate)
-            item.setStatusTip(terms)
+            item.setData(TERMS, self._sum_text(candidate))
             words = f"{label}: {candidate.total:.2f}, {terms}"
             item.setData(Qt.ItemDataRole.AccessibleTextRole, words)
-            item.setToolTip(self._age_text(candidate))
-        self.lost.clear()
-        for entry in lost:
-            item = QListWidgetItem(self._lost_text(entry), self.lost)
-            item.setData(CANDIDATE, entry.detection)
+            item.setToolTip("\n".join(line for line in (terms, self._age_text(candidate)) if line))
         self.candidates.setVisible(bool(candidates))
-        for widget in (self.lost_title, self.lost, self.restore_button):
-            widget.setVisible(bool(lost))
-        self.restore_button.setEnabled(False)
 
     def _show_key(self, facts: WhyFacts) -> None:
         """Which colour is which term."""
@@ -219,9 +152,6 @@ class WhyPanel(QWidget):
         name = item.data(CANDIDATE).name
         if name is not None and name.track is not None:
             self.track_chosen.emit(name.track)
-
-    def _restore(self, item: QListWidgetItem) -> None:
-        self.restore_wanted.emit(item.data(CANDIDATE))
 
     # words
 
@@ -262,15 +192,33 @@ class WhyPanel(QWidget):
         if facts.outcome == "carried":
             lines += self._carried_words(facts)
         if facts.rivals:
-            rule = (
-                self.tr("the one with the higher detection score won")
-                if facts.by_score
-                else self.tr("the one that is more like it won")
-            )
-            count = len(facts.rivals)
-            who = self.tr("Another detection") if count == 1 else self.tr("{0} more detections").format(count)
-            lines.append(self.tr("{0} wanted it too; {1}.").format(who, rule))
+            lines.append(self._rival_words(facts))
         return " ".join(lines)
+
+    def _rival_words(self, facts: WhyFacts) -> str:
+        """Who else wanted the track, and the rule that decided, with the numbers that it looked at."""
+        count, best = len(facts.rivals), max(facts.rivals, key=self._strength(facts))
+        who = self.tr("Another detection") if count == 1 else self.tr("{0} more detections").format(count)
+        if facts.score is None:
+            return self.tr("{0} wanted it.").format(who)
+        own = next(c.total for c in facts.candidates if c.chosen)
+        if facts.by_score:
+            rule = self.tr("the higher detection score won, {0} against {1}").format(
+                _points(facts.score), _points(best.score)
+            )
+            if best.total > own:
+                rule += self.tr(", although it was more like it: {0} against {1}").format(
+                    _points(best.total), _points(own)
+                )
+        else:
+            rule = self.tr("the one more like it won, {0} against {1}").format(
+                _points(own), _points(best.total)
+            )
+        return self.tr("{0} wanted it too; {1}.").format(who, rule)
+
+    def _strength(self, facts: WhyFacts) -> Callable[[LostDetection], float]:
+        """What the rule of the run looks at."""
+        return lambda rival: rival.score if facts.by_score else rival.total
 
     def _carried_words(self, facts: WhyFacts) -> list[str]:
         one = facts.age == 1
@@ -299,6 +247,8 @@ class WhyPanel(QWidget):
 
     def _candidate_text(self, candidate: Candidate) -> str:
         text = self._name(candidate.name)
+        if candidate.detection is not None:
+            return self.tr("became {0}").format(text)
         if candidate.name is None:
             text = self.tr("New track")
         if candidate.hidden:
@@ -306,20 +256,21 @@ class WhyPanel(QWidget):
         return f"✓ {text}" if candidate.chosen else text
 
     def _terms_text(self, candidate: Candidate) -> str:
-        if candidate.name is None:
+        if candidate.name is None and candidate.detection is None:
             return self.tr("what a track must exceed")
         values = (_points(value) for value in (candidate.similarity, candidate.mask, candidate.box))
         return self.tr("alike {0} + mask {1} + box {2}").format(*values)
 
+    def _sum_text(self, candidate: Candidate) -> str:
+        """The terms as short as the room is, in the order of their colours."""
+        if candidate.name is None and candidate.detection is None:
+            return self._terms_text(candidate)
+        return " + ".join(_points(v) for v in (candidate.similarity, candidate.mask, candidate.box))
+
     def _age_text(self, candidate: Candidate) -> str:
-        if candidate.name is None:
+        if candidate.name is None or candidate.detection is not None:
             return ""
         return self.tr("Frames since its last detection: {0}").format(candidate.age)
-
-    def _lost_text(self, entry: LostDetection) -> str:
-        return self.tr("Detection of score {0} wanted {1} with {2}").format(
-            _points(entry.score), self._name(entry.wanted), _points(entry.total)
-        )
 
 
 def _points(value: float) -> str:

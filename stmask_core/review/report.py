@@ -32,7 +32,10 @@ PICTURE_WIDTH = 560  # pixels, at most
 JPEG_QUALITY = 82
 TRUE_COLOUR = (255, 255, 255)
 SCORES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10")
-TRACKING = ("HOTA", "DetA", "AssA", "IDF1", "MOTA", "id_switches", "fragmentations")
+TRACKING = {
+    "HOTA": "HOTA", "DetA": "DetA", "AssA": "AssA", "IDF1": "IDF1", "MOTA": "MOTA",
+    "id_switches": "ID switches", "fragmentations": "fragmentations",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def report_page(inspection: Inspection, source: Source, pictures: Mapping[int, P
     parts = [f"<h1>Why did it fail: {escape(inspection.clip.name)}</h1>", _facts(inspection, source)]
     truth = inspection.truth
     if truth is not None:
-        parts.append(_against_truth(truth))
+        parts.append(_against_truth(truth, {track.id: track.name for track in inspection.clip.tracks}))
     parts.append(_plots(inspection))
     parts.append("<h2>Worst events</h2>")
     parts += [_event(scene, rank, e) for rank, e in enumerate(inspection.events[:MOST_EVENTS], 1)]
@@ -143,24 +146,35 @@ def _facts(inspection: Inspection, source: Source) -> str:
     return _table((), rows)
 
 
-def _against_truth(truth: AgainstTruth) -> str:
+def _against_truth(truth: AgainstTruth, names: Mapping[int, str]) -> str:
+    """names: predicted track -> name."""
     precision, tracking = truth.evaluation.precision, truth.evaluation.tracking
-    scores = [(name, _number(getattr(precision, name))) for name in SCORES]
+    scores = [_table(SCORES, [[_number(getattr(precision, name)) for name in SCORES]])]
     if tracking is not None:
-        scores += [(name, _number(getattr(tracking, name))) for name in TRACKING]
+        scores.append(_table(TRACKING.values(), [[_number(getattr(tracking, name)) for name in TRACKING]]))
+    counts = truth.comparison.matches.counts
+    found = [counts[name] for name in ("CLR_TP", "CLR_FP", "CLR_FN")]
+    scores.append(_table(("masks right (TP)", "wrong (FP)", "missed (FN)"), [found]))
     gains = [
         (kind, gain.count, _number(gain.AP), _number(gain.AP50))
         for kind, gain in truth.breakdown.gains.items()
     ]
     verdicts = [
-        (_number(v.track), _number(v.truth), v.kind, _number(v.iou), _number(v.score), _number(v.AP_gain))
+        (
+            _named(v.track, names),
+            _named(v.truth, truth.categories),
+            v.kind,
+            _number(v.iou),
+            _number(v.score),
+            _number(v.AP_gain),
+        )
         for v in truth.breakdown.verdicts
     ]
     frames = truth.comparison.frames
     return "\n".join(
         (
             "<h2>Against the truth</h2>",
-            _table([name for name, _ in scores], [[value for _, value in scores]]),
+            *scores,
             "<h3>What fixing one kind of error alone would add</h3>",
             _table(("error", "tracks", "AP", "AP50"), gains),
             "<h3>Tracks</h3>",
@@ -174,12 +188,17 @@ def _against_truth(truth: AgainstTruth) -> str:
 
 def _plots(inspection: Inspection) -> str:
     table, length = inspection.table, inspection.clip.length
-    drawn = ["<h2>Diagnostics</h2><p>The highest of all tracks in each frame.</p>"]
+    drawn = [
+        "<h2>Diagnostics</h2><p>The highest of all tracks in each frame, frames 0"
+        f" to {length - 1} from left to right. AUROC: the chance that a wrong mask has a higher value"
+        " than a right one, as measured on videos with known truth.</p>"
+    ]
     drawn.append(strip("Risk", _highest(inspection.risk, table.frames, length), low=0, high=1))
     for diagnostic in sorted(DIAGNOSTICS, key=lambda d: -d.auroc):
         if diagnostic.shown:
             values = _highest(table.columns[diagnostic.name], table.frames, length)
-            drawn.append(strip(f"{diagnostic.title}: {diagnostic.words}", values))
+            worth = f"AUROC {diagnostic.auroc:.2f}"
+            drawn.append(strip(f"{diagnostic.title}: {diagnostic.words} ({worth})", values))
     return "\n".join(drawn)
 
 
@@ -223,6 +242,10 @@ def _table(head: Iterable[str], rows: Iterable[Sequence[object]]) -> str:
     return f"<table>{f'<tr>{top}</tr>' if top else ''}{body}</table>"
 
 
+def _named(track: int | None, names: Mapping[int, str]) -> str:
+    return "-" if track is None else f"{track} {names.get(track, '')}".strip()
+
+
 def _number(value: float | None) -> str:
     if value is None:
         return "-"
@@ -239,7 +262,8 @@ _PAGE = """<!doctype html>
 :root {{ color-scheme: light dark; }}
 body {{ font: 15px/1.45 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }}
 table {{ border-collapse: collapse; margin: .5rem 0 1rem; }}
-th, td {{ border: 1px solid #8886; padding: .15rem .6rem; text-align: left; overflow-wrap: anywhere; }}
+th, td {{ border: 1px solid #8886; padding: .15rem .6rem; text-align: left; }}
+td {{ overflow-wrap: break-word; max-width: 44rem; }}
 figure {{ margin: .6rem 0; }}
 svg {{ width: 100%; height: 60px; background: #8881; }}
 polyline {{ fill: none; stroke: #2a78d0; stroke-width: 1.5; vector-effect: non-scaling-stroke; }}

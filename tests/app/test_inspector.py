@@ -1,5 +1,7 @@
 """The inspector and "Why this ID?": their facts from a real document, their widgets with keys and clicks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
@@ -7,8 +9,10 @@ from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMainWindow
 
+from app.panels.event_rows import ObjectView
 from app.panels.inspector_facts import facts_of
 from app.panels.inspector_panel import InspectorPanel
+from app.panels.leftover_list import LeftOut
 from app.panels.why_facts import Name, association_of, evidence_at, why_at, why_of
 from app.panels.why_panel import WhyPanel
 from stmask_core.document.commands.identity import swap_tracks
@@ -22,6 +26,7 @@ from stmask_core.document.commands.predictions import (
 from stmask_core.document.commands.review import set_frames_reviewed
 from stmask_core.document.commands.tracks import create_track, rename_track, set_locked
 from stmask_core.document.commands.videos import add_video, create_category
+from stmask_core.document.evidence import Leftover
 from stmask_core.document.scope import Scope
 from stmask_core.formats.project_file import ProjectFile
 from stmask_core.structures.evidence import FrameEvidence, evidence_to_bytes
@@ -286,7 +291,10 @@ def test_why_a_track_began_or_was_carried(crowd):
     assert began.second.name.label == "#12 cat"
     assert began.margin == pytest.approx(1.4 - (0.6 + 0.1 + 0.2))
     carried = why_of(crowd, 7, NAMES, RELEASED)
-    assert (carried.outcome, carried.age, carried.candidates) == ("carried", 3, ())
+    assert (carried.outcome, carried.age) == ("carried", 3)
+    against = [(c.detection, c.name and c.name.number, c.total) for c in carried.candidates]
+    assert against == [(2, None, pytest.approx(0.75)), (1, 3, pytest.approx(0.5)), (0, 3, pytest.approx(0.4))]
+    assert (carried.margin, carried.second) == (None, None)
     assert carried.closest.total == pytest.approx(0.75)
     assert carried.closest.went_to is None
     assert why_of(crowd, 77, NAMES, RELEASED).outcome == "unknown"
@@ -348,7 +356,7 @@ def test_the_decision_in_words_and_bars(why_panel, crowd):
     why_panel.show_facts(why_of(crowd, 3, NAMES, RELEASED))
     assert why_panel.verdict.text() == "#11 Rex beat “new track” by 2.15."
     assert "No other track came as close" in why_panel.details.text()
-    assert "Another detection wanted it too" in why_panel.details.text()
+    assert "wanted it too; the higher detection score won, 0.70 against 0.60" in why_panel.details.text()
     assert why_panel.candidates.count() == 4
     spoken = why_panel.candidates.item(0).data(Qt.ItemDataRole.AccessibleTextRole)
     assert "Rex: 3.55" in spoken
@@ -363,22 +371,44 @@ def test_the_decision_in_words_and_bars(why_panel, crowd):
     why_panel.show_facts(why_of(crowd, 102, NAMES, RELEASED))
     assert "0.50 short of the 1.40" in why_panel.details.text()
     why_panel.show_facts(why_of(crowd, 7, NAMES, RELEASED))
-    assert not why_panel.candidates.isVisible()
     assert "last detection was 3 frames ago" in why_panel.details.text()
+    assert why_panel.candidates.item(0).text() == "became new track"
 
 
-def test_a_lost_detection_is_restored_and_a_candidate_is_chosen_with_keys(why_panel, crowd):
-    restored, chosen = listen(why_panel.restore_wanted), listen(why_panel.track_chosen)
-    why_panel.show_facts(why_of(crowd, 3, NAMES, RELEASED))
-    assert not why_panel.restore_button.isEnabled()
-    item = why_panel.lost.item(0)
-    QTest.mouseClick(
-        why_panel.lost.viewport(), Qt.MouseButton.LeftButton, pos=why_panel.lost.visualItemRect(item).center()
+def test_a_winner_that_was_less_like_the_track_is_told(why_panel):
+    evidence = evidence_of([[0.5], [0.9]], [[0.5], [0.9]], [[0.5], [0.9]], [0.91, 0.88], [3])
+    why_panel.show_facts(why_of(evidence, 3, NAMES, RELEASED))
+    rule = (
+        "the higher detection score won, 0.91 against 0.88, although it was more like it: 3.65 against 2.25"
     )
-    assert restored == []
-    QTest.mouseClick(why_panel.restore_button, Qt.MouseButton.LeftButton)
-    QTest.keyClick(why_panel.lost, Qt.Key.Key_Return)
-    assert restored == [(1,), (1,)]
+    assert rule in why_panel.details.text()
+    why_panel.show_facts(why_of(evidence, 3, NAMES, replace(RELEASED, wins="association")))
+    assert "wanted it" in why_panel.details.text()
+
+
+def test_what_was_left_out_is_restored_with_one_click_and_a_candidate_is_chosen_with_keys(why_panel, crowd):
+    restored = listen(why_panel.left_out.restore_wanted)
+    pointed_at = listen(why_panel.left_out.pointed_at)
+    chosen = listen(why_panel.track_chosen)
+    why_panel.show_facts(why_of(crowd, 3, NAMES, RELEASED))
+    first, second = (
+        Leftover("suppressed", 1, 10, row, block(5 + row, 5), 0.4, 1, track=None) for row in range(2)
+    )
+    why_panel.show_left_out(
+        [LeftOut(e, f"<b>no. {e.row}</b>", ObjectView(10, e.mask, (1, 2, 3))) for e in (first, second)]
+    )
+    assert why_panel.left_title.text() == "Left out in this frame (2)"
+    rows = why_panel.left_out.rows
+    assert rows[0].words.text() == "<b>no. 0</b>"
+    assert rows[0].words.textFormat() == Qt.TextFormat.PlainText
+    QTest.mouseClick(rows[1].button, Qt.MouseButton.LeftButton)
+    assert restored == [(second,)]
+    rows[0].button.setFocus()
+    QTest.keyClick(rows[0].button, Qt.Key.Key_Return)
+    assert restored == [(second,), (first,)]
+    assert (first,) in pointed_at
+    why_panel.show_left_out(())
+    assert not why_panel.left_out.isVisible()
     why_panel.candidates.setCurrentRow(0)
     for key in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Down, Qt.Key.Key_Return):
         QTest.keyClick(why_panel.candidates, key)
@@ -390,4 +420,4 @@ def test_nothing_to_explain(why_panel):
     assert "No model run" in why_panel.verdict.text()
     why_panel.show_nothing()
     assert "Select a mask" in why_panel.verdict.text()
-    assert not why_panel.lost.isVisible()
+    assert not why_panel.picture.isVisible()

@@ -4,13 +4,14 @@ import shutil
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QPoint, Qt
-from PySide6.QtGui import QContextMenuEvent, QImage
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QContextMenuEvent, QEnterEvent, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
 
 from app.flows.evidence_flow import CARRIED, DETECTED
-from app.panels.why_panel import CANDIDATE
+from app.panels.candidate_list import CANDIDATE
+from app.panels.event_rows import ObjectView
 from app.timeline.lanes_item import LanesItem
 from app.timeline.rows import DETECTED as SOLID
 from app.timeline.rows import PROPAGATED, Lane, Spans
@@ -304,19 +305,56 @@ def test_the_context_menu_restores_it_with_one_click(predicted):
     assert predicted.document.annotation(new, frame).mask == leftover.mask
 
 
-def test_why_this_id_restores_a_detection_that_lost(predicted):
+def test_why_this_id_restores_what_was_left_out_with_one_click(predicted):
     frame, leftover, _, _ = leftover_with_a_free_pixel(predicted)
     go(predicted, frame)
     predicted.state.select((leftover.track,))
     predicted.main.show_panel("why")
     panel = predicted.window.panels.why
-    predicted.until(lambda: panel.lost.count() > 0)
-    rows = [panel.lost.item(row) for row in range(panel.lost.count())]
-    panel.lost.setCurrentItem(next(item for item in rows if item.data(CANDIDATE) == leftover.row))
+    left = leftovers_at(predicted.document, run_of(predicted), frame)
+    predicted.until(lambda: {row.leftover for row in panel.left_out.rows} == set(left))
+    row = next(row for row in panel.left_out.rows if row.leftover == leftover)
+    predicted.until(lambda: panel.pictures.has(row.view))
+    assert drawn(predicted, "leftovers") == []
+    QApplication.sendEvent(row, QEnterEvent(QPointF(1, 1), QPointF(1, 1), QPointF(1, 1)))
+    assert [outline.mask for outline in drawn(predicted, "leftovers")] == [leftover.mask]
     tracks = set(predicted.document.tracks)
-    QTest.mouseClick(panel.restore_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(row.button, Qt.MouseButton.LeftButton)
     (new,) = set(predicted.document.tracks) - tracks
     assert predicted.document.annotation(new, frame).mask == leftover.mask
+    predicted.until(lambda: leftover not in [row.leftover for row in panel.left_out.rows])
+
+
+def test_why_this_id_shows_what_was_compared(predicted):
+    frame, track, kept = select_both_known(predicted)
+    predicted.main.show_panel("why")
+    panel = predicted.window.panels.why
+    predicted.until(lambda: panel.candidates.count() > 1)
+    evidence = evidence_at(predicted, frame)
+    asked = [
+        ObjectView(frame, kept.detected, predicted.window.bridge.colour_of(predicted.document.tracks[track]))
+    ]
+    for row in range(panel.candidates.count()):
+        item = panel.candidates.item(row)
+        candidate, view = item.data(CANDIDATE), panel._delegate.view_at(panel.candidates.indexFromItem(item))
+        if candidate.name is None:
+            assert view is None
+            continue
+        then = frame - candidate.age
+        before = evidence_at(predicted, then)
+        won = np.flatnonzero((before.wanted == candidate.name.number) & (before.outcomes != LOST))
+        assert (view.frame, view.mask) == (then, before.masks[won[0]])
+        if panel.candidates.visualItemRect(item).bottom() < panel.candidates.viewport().height():
+            asked.append(view)
+    assert len(evidence.track_ids) == panel.candidates.count() - 1
+    predicted.until(lambda: all(panel.pictures.has(view) for view in asked))
+    assert not panel.picture.pixmap().isNull()
+    seen = panel.candidates.grab().toImage()
+    first = panel.candidates.visualItemRect(panel.candidates.item(0))
+    colours = {
+        seen.pixelColor(x, first.center().y()).name() for x in range(first.left() + 8, first.left() + 40)
+    }
+    assert len(colours) > 5  # a picture, not a plain ground
 
 
 def test_without_the_evidence_in_view_the_key_shows_it_first(predicted):
@@ -358,7 +396,7 @@ def test_the_view_goes_with_the_project_and_comes_with_the_next(predicted):
     predicted.until(lambda: bool(predicted.main.timeline.lanes.evidence))
 
 
-def test_picture_for_the_guide(predicted, tmp_path):
+def test_pictures_for_the_guide(predicted, tmp_path):
     predicted.main.resize(WIDTH, HEIGHT)
     place = max(both_known(predicted), key=lambda place: (place[0] == 24, place[2].detected.area))
     go(predicted, place[0])
@@ -366,4 +404,12 @@ def test_picture_for_the_guide(predicted, tmp_path):
     predicted.key("Alt+E")
     predicted.until(lambda: bool(predicted.main.timeline.lanes.evidence))
     at_rest(predicted)
-    Camera(REPOSITORY / "docs" / "guide" if FOR_THE_GUIDE else tmp_path).take(predicted.main, "evidence")
+    camera = Camera(REPOSITORY / "docs" / "guide" if FOR_THE_GUIDE else tmp_path)
+    camera.take(predicted.main, "evidence")
+    predicted.main.show_panel("why")
+    panel = predicted.window.panels.why
+    predicted.until(lambda: panel.candidates.count() > 1 and not panel.picture.pixmap().isNull())
+    views = [panel._delegate.view_at(panel.candidates.model().index(row, 0)) for row in range(2)]
+    predicted.until(lambda: all(view is None or panel.pictures.has(view) for view in views))
+    predicted.until(lambda: all(panel.pictures.has(row.view) for row in panel.left_out.rows[:2]))
+    camera.take(predicted.main.tabs, "why")

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication
 from app.canvas.id_legend import IdLegend
 from app.dialogs.export_dialog import ExportDialog
 from app.dialogs.run_dialog import RunDialog
+from app.dialogs.strips_dialog import StripsDialog
 from app.flows.run_request import RunRequest
 from app.panels.events_panel import SCORES
 from stmask_core.opencv import cv2
@@ -161,11 +162,11 @@ def test_problems(in_the_middle, camera):
     camera.take(main.tabs, "problems")
 
 
-def run_over(user, sample, weights):
-    """Open the sample and run the network over it."""
+def run_over(user, sample, weights, last=71):
+    """Open the sample and run the network over it, to frame ``last``."""
     user.window.open_flow.open_path(sample)
     user.wait_for_frame(0)
-    user.window.run_flow.start(RunRequest(weights, 0, 71, precision="fp32"))
+    user.window.run_flow.start(RunRequest(weights, 0, last, precision="fp32"))
     user.until(lambda: not user.window.run_flow.is_running, timeout=300_000)
 
 
@@ -181,6 +182,21 @@ def test_failures(user, sample, weights, camera):
     camera.take(user.main, "failures")
     panel.queue.setCurrentIndex(panel.queue.findData(SCORES))
     camera.take(panel, "verdicts")
+    user.window.actions.by_id["choose_strips"].trigger()
+    camera.take(user.dialog(StripsDialog), "strips")
+
+
+def test_replay(user, sample, weights, camera):
+    run_over(user, sample, weights, last=44)
+    user.key("Ctrl+Alt+R")
+    flow = user.window.replay_flow
+    user.until(lambda: not flow.is_busy, timeout=60_000)
+    flow.dialog.record_wanted.emit(True)
+    user.until(lambda: flow.dialog.pages.currentIndex() == 1 and not flow.is_busy, timeout=300_000)
+    flow.dialog.form.editors["new_score"].setValue(2.2)
+    user.until(lambda: not flow.is_busy, timeout=60_000)
+    user.window.navigation.jump(24)
+    camera.take(flow.dialog, "replay")
 
 
 def test_result_of_a_run(user, sample, weights, camera):
