@@ -57,6 +57,8 @@ def command(
     from stmask_core.project import Project
     from stmask_core.review.inspection import inspect
 
+    _check_name(csv, "--csv", ".csv")
+    _check_name(report, "--report", ".html", ".htm")
     with Project.open(project, read_only=True) as opened:
         videos = list(opened.document.videos.values())
         chosen = _chosen(videos, name)
@@ -87,6 +89,12 @@ def command(
         return
     for inspection in found:
         _print(inspection)
+
+
+def _check_name(path: Path | None, option: str, *suffixes: str) -> None:
+    """UsageError for a file of another kind: it could be the project, or its video."""
+    if path is not None and path.suffix.lower() not in suffixes:
+        raise click.UsageError(f"{option} {path.name}: choose a name that ends in {suffixes[0]}.")
 
 
 def _chosen(videos: list[Video], name: str | None) -> list[Video]:

@@ -240,13 +240,15 @@ def test_text_names_the_worst_first(project, truth, capsys):
         (["clip.stm", "--gt", "list.json"], 1, "list.json"),
         (["clip.stm", "--gt", "nowhere.json"], 2, "nowhere.json"),
         (["clip.stm", "--report", "no/such/folder/r.html"], 1, "no/such/folder"),
+        (["clip.stm", "--report", "clip.stm"], 2, "ends in .html"),
+        (["clip.stm", "--csv", "clip.mp4"], 2, "ends in .csv"),
     ],
 )
 def test_bad_input_is_one_clear_line(project, tmp_path, monkeypatch, capsys, words, status, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.stm").write_text("this is no project")
     (tmp_path / "list.json").write_text("[]")
-    before = project.read_bytes()
+    before, clip = project.read_bytes(), (tmp_path / "clip.mp4").read_bytes()
     code, _, err = run(capsys, *words)
     assert code == status
     assert message in err
@@ -254,3 +256,4 @@ def test_bad_input_is_one_clear_line(project, tmp_path, monkeypatch, capsys, wor
     if status == 1:
         assert len(err.strip().splitlines()) == 1
     assert project.read_bytes() == before
+    assert (tmp_path / "clip.mp4").read_bytes() == clip
