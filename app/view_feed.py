@@ -55,6 +55,8 @@ class ViewFeed(QObject):
         self._last_frame = 0
         self._inspection: Inspection | None = None
         self._chosen: tuple[str, ...] = BY_DEFAULT
+        self._strips_of: tuple[int | None, tuple[str, ...]] | None = None  # what ``_found_strips`` are of
+        self._found_strips: dict[str, np.ndarray] = {}
         self._lanes_timer = self._timer(LANES_MS, self.show_lanes)
         self._strips_timer = self._timer(STRIPS_MS, self.show_strips)
         self._cached_timer = self._timer(200, self._show_cached)
@@ -108,10 +110,20 @@ class ViewFeed(QObject):
         strips = {}
         if few or self.view_state.selection:
             strips[self.tr("score")] = self.bridge.score_strip(video, count, self.view_state.selection)
-        if self._inspection is not None:
-            strips |= look_strips(self._inspection, self.view_state.track, count, self._chosen)
+        strips |= self._look_strips()
         strips[self.tr("count")] = self.bridge.count_strip(video, count)
         self.timeline.show_strips(strips)
+
+    def _look_strips(self) -> dict[str, np.ndarray]:
+        """Curves of the last look; worked out once for each track that is selected."""
+        if self._inspection is None:
+            return {}
+        track = self.view_state.track
+        if self._strips_of != (track, self._chosen):
+            count = self.view_state.frame_count
+            self._found_strips = look_strips(self._inspection, track, count, self._chosen)
+            self._strips_of = track, self._chosen
+        return self._found_strips
 
     @property
     def inspection(self) -> Inspection | None:
@@ -120,7 +132,7 @@ class ViewFeed(QObject):
 
     def show_inspection(self, inspection: Inspection) -> None:
         """Show strips of what a look at the video on the canvas found, until another video comes."""
-        self._inspection = inspection
+        self._inspection, self._strips_of = inspection, None
         self.show_strips()
 
     def choose_strips(self, names: tuple[str, ...]) -> None:
@@ -143,7 +155,7 @@ class ViewFeed(QObject):
     def _on_video(self, video: object | None) -> None:
         self.shown_frame = -1
         self._last_frame = 0
-        self._inspection = None
+        self._inspection, self._strips_of = None, None
         self.canvas.show_message("" if video is None else self.tr("Reading the video…"))
         self.timeline.show_video(self.view_state.frame_count)
         self.show_lanes()

@@ -130,7 +130,7 @@ class TimelineView(QWidget):
     def show_strips(self, strips: Mapping[str, np.ndarray]) -> None:
         """Show curves over the frames, as many as there is room for; NaN where a value is undefined."""
         self._offered = strips
-        wanted = list(strips)[: self._room() // STRIP_LEAST_PX]
+        wanted = list(strips)[: self._most_strips()]
         if list(self.strips) != wanted:  # a row holds one plot: all of them are placed anew
             for gone in self.strips.values():
                 self._playheads.remove(next(i for i in gone.items if i in self._playheads))
@@ -170,6 +170,9 @@ class TimelineView(QWidget):
     def _room(self) -> int:
         """Pixels above the lanes."""
         return max(0, self.graphics.height() - LANES_LEAST_PX)
+
+    def _most_strips(self) -> int:
+        return self._room() // STRIP_LEAST_PX
 
     def _fit_strips(self) -> None:
         """Share the room above the lanes."""
@@ -253,7 +256,9 @@ class TimelineView(QWidget):
         """Turn pointer events over the plots into requests."""
         kind = event.type()
         if kind == QEvent.Type.Resize:
-            self.show_strips(self._offered)
+            if len(self.strips) != min(len(self._offered), self._most_strips()):
+                self.show_strips(self._offered)
+            self._fit_strips()
         elif self.view_state.frame_count and isinstance(event, QWheelEvent):
             self._wheel(event)
             return True

@@ -20,7 +20,8 @@ from stmask_core.structures.masks import Mask
 
 MASK_THRESHOLD = 0.5
 MOST_SUPPRESSED = 8  # kept of a frame
-CONSIDERED = 40  # best suppressed candidates that are looked at for these
+CONSIDERED = 24  # best suppressed candidates that are looked at for these
+SAME_BOX_IOU = 0.8  # not looked at: a box that is as like a kept one
 SAME_MASK_IOU = 0.7  # a suppressed mask that is as like a kept one is the same object found twice
 
 
@@ -97,8 +98,10 @@ class _Candidates:
         best, classes = self._probabilities.max(1)
         scores = best * self._centerness
         scores[self._kept] = -1.0
-        order = scores.argsort(descending=True, stable=True)[:CONSIDERED]
+        order = scores.argsort(descending=True, stable=True)[: self._settings.candidates]
         order = order[scores[order] > self._settings.require_score]
+        alike = pairwise_iou(self._boxes[order], self._boxes[self._kept])
+        order = order[(alike <= SAME_BOX_IOU).all(1)][:CONSIDERED]
         coefficients = self._raw.mask_coefficients[self._row][self._able][order]
         soft = _array(assemble_masks(self._raw.prototypes[self._row], coefficients, self._boxes[order]))
         bits = np.concatenate([found.masks, soft]).reshape(len(found) + len(soft), -1) > MASK_THRESHOLD
