@@ -22,7 +22,15 @@ from stmask_core.document.scope import Scope
 from stmask_core.structures.masks import Mask, intersection, iou, union
 from tests.core.document_walk import snapshot
 from tests.journeys.conftest import SAMPLE, _move
-from tests.journeys.test_pictures import FOR_THE_GUIDE, HEIGHT, REPOSITORY, WIDTH, Camera, at_rest
+from tests.journeys.test_pictures import (
+    FOR_THE_GUIDE,
+    HEIGHT,
+    REPOSITORY,
+    WIDTH,
+    Camera,
+    at_rest,
+    in_sight,
+)
 
 FRAMES = 45
 LOST = 2
@@ -409,7 +417,8 @@ def test_pictures_for_the_guide(predicted, tmp_path):
     predicted.main.show_panel("why")
     panel = predicted.window.panels.why
     predicted.until(lambda: panel.candidates.count() > 1 and not panel.picture.pixmap().isNull())
-    views = [panel._delegate.view_at(panel.candidates.model().index(row, 0)) for row in range(2)]
-    predicted.until(lambda: all(view is None or panel.pictures.has(view) for view in views))
+    rows = [panel.candidates.model().index(row, 0) for row in in_sight(panel.candidates)]
+    views = [view for view in map(panel._delegate.view_at, rows) if view is not None]
+    predicted.until(lambda: all(panel.pictures.has(view) for view in views))
     predicted.until(lambda: all(panel.pictures.has(row.view) for row in panel.left_out.rows[:2]))
     camera.take(predicted.main.tabs, "why")

@@ -116,6 +116,12 @@ def at_rest(user):
     user.main.statusBar().clearMessage()
 
 
+def in_sight(view):
+    """Rows of a list that are seen."""
+    places = [view.visualRect(view.model().index(row, 0)) for row in range(view.model().rowCount())]
+    return [row for row, place in enumerate(places) if place.intersects(view.viewport().rect())]
+
+
 @pytest.fixture
 def in_the_middle(at_work):
     """The annotated sample in frame 30 with an object selected."""
@@ -178,7 +184,8 @@ def test_failures(user, sample, weights, camera):
     user.until(lambda: bool(panel.model.rows))
     panel.step(True)
     user.wait_for_frame(user.state.frame)
-    user.until(lambda: all(panel.model.has_picture(row) for row in panel.model.rows[:2]))
+    user.until(lambda: all(panel.model.has_picture(panel.model.rows[n]) for n in in_sight(panel.list)))
+    user.until(lambda: user.state.track is None or "IoU with the truth" in user.main.timeline.strips)
     camera.take(user.main, "failures")
     panel.queue.setCurrentIndex(panel.queue.findData(SCORES))
     camera.take(panel, "verdicts")
