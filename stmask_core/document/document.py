@@ -259,7 +259,8 @@ class Document:
         else:
             self.history.move_forward(step)
         for entry, item in zip(step, packed, strict=True):
-            changes = _unpacked(item, inverse=back)
+            if len(step) > 1:  # of a whole model run only one entry is unpacked at a time
+                changes = _unpacked(item, inverse=back)
             diff = Diff(entry.name, changes, entry.focus, entry.group, origin)
             self._notify(diff)
         return diff
