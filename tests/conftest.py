@@ -22,6 +22,17 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(skip)
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Say how many mask pixels of the goldens differ: few may, and the number should be seen."""
+    properties = [dict(report.user_properties) for report in terminalreporter.getreports("passed")]
+    counts = [p["golden mask pixels"] for p in properties if "golden mask pixels" in p]
+    if counts:
+        different, masks = (sum(count[i] for count in counts) for i in (0, 1))
+        terminalreporter.write_line(
+            f"golden clips: {different} pixels differ in {masks} masks of {len(counts)} clips"
+        )
+
+
 def pytest_runtest_setup(item):
     if "gpu" in item.keywords:
         torch = pytest.importorskip("torch")

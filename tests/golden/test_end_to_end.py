@@ -1,7 +1,8 @@
-"""Every end-to-end golden: detections, identities, ages, masks and results of all six frames.
+"""Every end-to-end golden: intermediate maps, detections, identities, ages, masks and results.
 
-Numbers are of the authors' code. Classes, counts, ids and ages are equal; boxes and scores to 2e-5; of each
-upsampled mask at most four pixels may differ (rounding at the threshold of 0.5).
+Numbers are of the authors' code. Intermediate maps and raw outputs of frames 0 and 1 to 1e-4; of all six
+frames classes, counts, ids and ages are equal, boxes and scores to 2e-5; of each upsampled mask at most four
+pixels may differ (rounding at the threshold of 0.5).
 """
 
 import numpy as np
@@ -15,6 +16,7 @@ from stmask_core.model.inference import optimise_for_inference
 from stmask_core.model.postprocess import DetectionSettings, detect, in_picture
 from stmask_core.structures.letterbox import FrameLayout
 from stmask_core.structures.masks import Mask
+from tests.golden.intermediates import Recorder, assert_frame, assert_temporal_fusion
 from tests.golden.vectors import END_TO_END, golden_network, load, network_input, text
 
 CASES = sorted(END_TO_END, key=lambda stem: stem.replace("-fastnms", ""))
@@ -37,17 +39,25 @@ def test_all_frames(name, record_property):
     settings = RunSettings(DetectionSettings(suppression=suppression))
     model = model_of_golden(meta)
     layout = FrameLayout(*(tuple(meta[f"{kind}_shape"][:2]) for kind in ("ori", "img", "pad")))
-    tracker, tally, different = ClipTracker(model, layout, settings), ClipTally(), 0
+    tracker, tally, different, masks = ClipTracker(model, layout, settings), ClipTally(), 0, 0
+    raws = []
     for start, stop in ((0, 1), (1, 3), (3, 6)):  # batches of one, two and three frames
+        recorder = Recorder(model.ready)
         raw = model.ready(torch.cat([network_input(golden, frame) for frame in range(start, stop)]))
+        maps = recorder.maps()
+        if start <= 1:
+            assert_frame(golden, start, raw, maps)
+            raws.append(raw)
         for frame in range(start, stop):
             compare_detections(golden, frame, detect(raw, frame - start, settings.detection))
             result = tracker.step(frame, raw, frame - start)
             compare_tracks(golden, frame, tracker.snapshot().tracks)
             different += compare_shown(golden, frame, result.instances, layout)
+            masks += len(result.instances)
             tally.add(result)
+    assert_temporal_fusion(golden, model.ready, *raws)
     compare_results(golden, tally)
-    record_property("mask pixels that differ", different)
+    record_property("golden mask pixels", (different, masks))  # summed up at the end of the test run
 
 
 def compare_detections(golden, frame, found):

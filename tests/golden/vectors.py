@@ -2,14 +2,14 @@
 
 import json
 import zlib
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from stmask_core.model.config import CONFIGS
-from stmask_core.model.stmask import STMask
+from stmask_core.model.recognise import skeleton
 from tests.golden.recipe import clip, recipe
 
 HERE = Path(__file__).parent
@@ -62,18 +62,27 @@ def assert_stored(golden, key, value, tolerance=1e-4):
 
 
 @lru_cache(maxsize=1)
+@torch.inference_mode(False)  # what is kept for other tests must not be bound to inference
 def golden_network(config_name):
     """The released architecture with the recipe's weights, in eval mode. Do not change it."""
-    network = STMask(CONFIGS[config_name]).eval()
-    fill_with_recipe(network)
-    return network
+    network = skeleton(CONFIGS[config_name])
+    state = {key: recipe_value(key, tuple(value.shape)) for key, value in network.state_dict().items()}
+    network.load_state_dict(state, assign=True)
+    return network.eval()
 
 
 @torch.no_grad()
 def fill_with_recipe(network):
     """Set every entry of the state to the recipe's value of its key and shape."""
     for key, value in network.state_dict().items():
-        value.copy_(torch.from_numpy(recipe.fill(key, tuple(value.shape))))
+        value.copy_(recipe_value(key, tuple(value.shape)))
+
+
+@cache
+@torch.inference_mode(False)
+def recipe_value(key, shape):
+    """The recipe's value of an entry, made once: the networks share most keys and shapes."""
+    return torch.from_numpy(recipe.fill(key, shape))
 
 
 def state_crc32(network):
