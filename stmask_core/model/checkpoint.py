@@ -5,6 +5,7 @@ Nothing in a file is executed; a file that is not plain tensors, or does not fit
 
 from __future__ import annotations
 
+import errno
 import json
 import pickle
 import struct
@@ -28,6 +29,7 @@ from stmask_core.model.stmask import STMask
 
 FORMAT = "stmask"
 VERSION = "1"
+BELIEVABLE_BYTES = 1 << 30  # above this, a file must be as large as the tensors it claims to hold
 _UNREADABLE = (
     RuntimeError, EOFError, ValueError, TypeError, LookupError, AttributeError,
     AssertionError, ArithmeticError, MemoryError, struct.error,
@@ -105,10 +107,14 @@ def read_state(path: str | Path) -> State:
             start = file.read(9)
     except OSError as error:
         raise CheckpointError(f"Cannot open the weights {path}: {error.strerror or error}.") from error
+    metadata: dict[str, str] | None = None
     if len(start) == 9 and start[8:] == b"{" and 0 < int.from_bytes(start[:8], "little") <= size - 8:
-        tensors, metadata = _read_safetensors(path)
-        return _cleaned(path, tensors, metadata)
-    return _cleaned(path, _read_pickle(path), None)
+        found, metadata = _read_safetensors(path)
+    else:
+        found = _read_pickle(path)
+    plain = _plain_tensors(path, found)
+    _require_believable(path, plain, size)
+    return _cleaned(path, plain, metadata)
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
@@ -133,7 +139,9 @@ def _read_pickle(path: Path) -> Any:
             ) from error
         raise CheckpointError(f"{path.name} is damaged, or holds more than plain tensors.") from error
     except OSError as error:
-        raise CheckpointError(f"Cannot read {path.name}: {error.strerror or error}.") from error
+        if error.errno != errno.EINVAL:  # which is how a zip without its end is answered
+            raise CheckpointError(f"Cannot read {path.name}: {error.strerror or error}.") from error
+        raise CheckpointError(f"{path.name} is damaged or cut off.", "Fetch it again.") from error
     except _UNREADABLE as error:
         raise CheckpointError(
             f"{path.name} is not a weights file, or is damaged or cut off ({_first_line(error)})."
@@ -145,17 +153,32 @@ def _first_line(error: BaseException) -> str:
     return (lines[0] if lines else type(error).__name__)[:160].rstrip(".: ")
 
 
-def _cleaned(path: Path, found: Any, metadata: dict[str, str] | None) -> State:
-    """Names without ``module.``, float32 values, and without the entries the released loader drops too."""
+def _plain_tensors(path: Path, found: Any) -> Mapping[str, Tensor]:
+    """What was read, when it is names and ordinary tensors and nothing else."""
     if not isinstance(found, Mapping) or not found:
         raise CheckpointError(f"{path.name} holds no state dict, but {type(found).__name__}.")
-    tensors: dict[str, Tensor] = {}
-    dropped, converted = 0, 0
     for key, value in found.items():
         if not isinstance(key, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
             raise CheckpointError(
                 f"{path.name} is not a plain state dict: {str(key)[:80]!r} is {type(value).__name__}."
             )
+    return found
+
+
+def _require_believable(path: Path, tensors: Mapping[str, Tensor], size: int) -> None:
+    """A tensor may repeat one stored number any number of times: a small file can claim all memory."""
+    claimed = sum(value.numel() * value.element_size() for value in tensors.values())
+    if claimed > max(size, BELIEVABLE_BYTES):
+        raise CheckpointError(
+            f"{path.name} claims {claimed / 1e9:.0f} GB of weights in {size / 1e6:.1f} MB: not loaded."
+        )
+
+
+def _cleaned(path: Path, found: Mapping[str, Tensor], metadata: dict[str, str] | None) -> State:
+    """Names without ``module.``, float32 values, and without the entries the released loader drops too."""
+    tensors: dict[str, Tensor] = {}
+    dropped, converted = 0, 0
+    for key, value in found.items():
         name = key.removeprefix("module.")
         if _is_leftover(name):
             dropped += 1

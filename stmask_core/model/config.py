@@ -57,6 +57,8 @@ class ModelConfig:
             raise ValueError("correlation_patch must be odd")
         if not 0 <= self.correlation_level < 5:
             raise ValueError("correlation_level is an index into P3..P7")
+        if len(self.input_size) != 2 or not all(32 <= side <= 4096 for side in self.input_size):
+            raise ValueError("input_size is a width and a height from 32 to 4096")
         if self.num_classes < 2:
             raise ValueError("num_classes counts the background and at least one category")
 

@@ -198,6 +198,29 @@ def test_other_hostile_and_damaged_files(tmp_path, tiny):
             read_checkpoint(path)
 
 
+def test_a_small_file_cannot_claim_all_memory(tmp_path, released_state):
+    claims = dict(released_state)
+    for kernel in range(3):
+        for name in ("weight", "bias"):
+            key = f"prediction_layers.0.conf_layer.{kernel}.conv.{name}"
+            shape = (10**9, *claims[key].shape[1:])
+            claims[key] = torch.zeros((), dtype=torch.float16).expand(shape)
+    for number, state in enumerate((claims, {"a": torch.zeros((), dtype=torch.float16).expand(10**12)})):
+        path = tmp_path / f"{number}.pth"
+        torch.save(state, path)
+        assert path.stat().st_size < 1_000_000
+        with pytest.raises(CheckpointError, match="claims .* GB"):
+            read_checkpoint(path)
+
+
+def test_a_file_without_its_end_is_called_cut_off(tmp_path, released_state):
+    path = tmp_path / "cut.pth"
+    torch.save(released_state, path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(CheckpointError, match="cut off"):
+        read_checkpoint(path)
+
+
 @pytest.mark.parametrize("value", [[1, 2], {"weight": [1.0]}, {"weight": "text"}, {}, {3: torch.zeros(1)}])
 def test_not_a_state_dict(tmp_path, value):
     torch.save(value, tmp_path / "x.pth")
@@ -242,6 +265,8 @@ def test_damaged_anywhere_is_read_or_refused_but_never_crashes(tmp_path, tiny, k
         ("correlation_level", 9),
         ("anchor_shapes", [[3, 3]]),
         ("head_channels", True),
+        ("input_size", [65536, 65536]),
+        ("input_size", [640]),
     ],
 )
 def test_absurd_configurations_are_refused(tmp_path, tiny, field, value):
