@@ -18,5 +18,6 @@ for _name, _value in _before.items():
         os.environ[_name] = _value
 
 cv2.setNumThreads(1)  # the engine and the window bring their own threads
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # damaged pictures are reported in our words
 
 __all__ = ["cv2"]

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -33,6 +34,7 @@ from stmask_core.document.records import CategoryId, ModelRun, RunId, VideoId
 from stmask_core.engine.clip import ClipRun, ClipState, FrameResult, RunSettings
 from stmask_core.engine.results import ClipTally, TrackTally
 from stmask_core.engine.session import Model
+from stmask_core.errors import FormatError
 from stmask_core.formats.atomic import atomic_path
 from stmask_core.structures.detections import Detections
 from stmask_core.structures.evidence import evidence_to_bytes
@@ -93,7 +95,22 @@ def project_categories(document: Document, names: Iterable[str]) -> dict[int, Ca
 
 def begin_run(document: Document, plan: RunPlan, model: Model, settings: RunSettings) -> ModelRun:
     """Note the run in the project, with everything needed to repeat it."""
-    described = {
+    return start_run(
+        document,
+        plan.video,
+        first=plan.first,
+        last=plan.last,
+        weights=plan.weights,
+        checksum=plan.checksum,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        beside=plan.beside,
+        settings=described(model, settings),
+    )
+
+
+def described(model: Model, settings: RunSettings) -> dict[str, Any]:
+    """What a run's record says of how it was made, as JSON values."""
+    return {
         "network": model.name,
         "precision": model.precision,
         "device": str(model.device),
@@ -105,17 +122,14 @@ def begin_run(document: Document, plan: RunPlan, model: Model, settings: RunSett
         "temporal_fusion": settings.temporal_fusion,
         **model.choices,
     }
-    return start_run(
-        document,
-        plan.video,
-        first=plan.first,
-        last=plan.last,
-        weights=plan.weights,
-        checksum=plan.checksum,
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        beside=plan.beside,
-        settings=described,
-    )
+
+
+def finished_run(document: Document, plan: RunPlan, model: Model, settings: RunSettings) -> ModelRun | None:
+    """The run of this very plan, network and settings that has gone over every frame, if there is one."""
+    for run in document.runs.of_video(plan.video).values():
+        if run.done == ((plan.first, plan.last),) and _is_of_plan(run, plan, model, settings):
+            return run
+    return None
 
 
 def pre_label(
@@ -134,7 +148,8 @@ def pre_label(
     """
     categories = project_categories(document, model.categories)
     begun = None if resume is None else read_resume_state(resume)
-    if begun is None or not _is_of_plan(document, begun.run, plan):
+    record = None if begun is None else document.runs.get(begun.run)
+    if begun is None or record is None or not _is_of_plan(record, plan, model, settings):
         begun = ResumeState(begin_run(document, plan, model, settings).id, plan.first, None, ClipTally())
     tally = begun.tally
     clip = ClipRun(model, settings, first=begun.next_frame, state=begun.clip)
@@ -151,13 +166,12 @@ def pre_label(
         resume.unlink(missing_ok=True)
 
 
-def _is_of_plan(document: Document, run: RunId, plan: RunPlan) -> bool:
-    """True when a run that was interrupted is the one planned now."""
-    record = document.runs.get(run)
-    if record is None:
-        return False
-    found = (record.video, record.first, record.last, record.checksum)
-    return found == (plan.video, plan.first, plan.last, plan.checksum)
+def _is_of_plan(run: ModelRun, plan: RunPlan, model: Model, settings: RunSettings) -> bool:
+    """True when a run is the one planned now, on whatever device."""
+    found = (run.video, run.first, run.last, run.checksum, run.beside)
+    same_plan = found == (plan.video, plan.first, plan.last, plan.checksum, plan.beside)
+    now = described(model, settings)
+    return same_plan and all(run.settings.get(name) == now[name] for name in now if name != "device")
 
 
 @dataclass(frozen=True)
@@ -188,8 +202,11 @@ def save_resume_state(path: Path, state: ResumeState) -> None:
         "next_id": str(clip.next_id),
         "tally": json.dumps(tallied),
     }
-    with atomic_path(path) as beside:
-        save_file({name: value.contiguous() for name, value in tensors.items()}, beside, metadata)
+    try:
+        with atomic_path(path) as beside:
+            save_file({name: value.contiguous() for name, value in tensors.items()}, beside, metadata)
+    except SafetensorError as error:
+        raise FormatError(f"{path} cannot be written ({error}).", "Is the disk full?") from error
 
 
 def read_resume_state(path: Path) -> ResumeState | None:

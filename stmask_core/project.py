@@ -15,7 +15,7 @@ from stmask_core.document.document import Document
 from stmask_core.document.records import Video, VideoId
 from stmask_core.errors import ProjectFileError, VideoError
 from stmask_core.formats.project.places import stored_place
-from stmask_core.formats.project_file import ProjectFile
+from stmask_core.formats.project_file import ProjectFile, remove_project
 
 
 class Project:
@@ -36,7 +36,7 @@ class Project:
                 project.add_video(video)
         except BaseException:
             project.close()
-            Path(path).unlink(missing_ok=True)
+            remove_project(path)
             raise
         return project
 

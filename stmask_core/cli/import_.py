@@ -192,6 +192,7 @@ def _import(
 ) -> ImportCounts:
     """Open or make the project and import; a project that was made only for this goes away on failure."""
     from stmask_core.formats.document_exchange import import_exchange
+    from stmask_core.formats.project_file import remove_project
     from stmask_core.project import Project
 
     is_new = not project_path.exists()
@@ -206,7 +207,7 @@ def _import(
             return import_exchange(project.document, exchange, places, name=name, category_map=category_map)
     except (StmaskError, OSError, KeyboardInterrupt):
         if is_new:
-            project_path.unlink(missing_ok=True)
+            remove_project(project_path)
         raise
 
 

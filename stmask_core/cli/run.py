@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ from stmask_core.cli.progress import with_progress
 from stmask_core.errors import FormatError, StmaskError, VideoError
 
 if TYPE_CHECKING:
+    from stmask_core.document.records import VideoId
+    from stmask_core.engine.clip import RunSettings
     from stmask_core.engine.session import Model
     from stmask_core.project import Project
     from stmask_core.video.source import VideoSource
@@ -38,6 +40,27 @@ class Clip:
 
         with ImageFolder(self.path, self.files) if self.files else open_video(self.path) as source:
             yield source
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be done with every video."""
+
+    out: Path
+    model: Model
+    settings: RunSettings
+    weights: str
+    span: tuple[int, int | None]
+    again: bool
+    overlay: bool
+
+    def project_of(self, clip: Clip) -> Path:
+        """Where a video's project is."""
+        return self.out / f"{clip.name}.stm"
+
+    def state_of(self, clip: Clip) -> Path:
+        """Where a run that is not finished keeps the tracker's state."""
+        return self.out / f".{clip.name}.resume"
 
 
 @click.command()
@@ -79,31 +102,46 @@ def command(
     settings = replace(settings_from(options), evidence=not no_evidence)
     _make_folder(out)
     weights = str(options["weights"])
+    order = Order(out, model, settings, weights, wanted, again, overlay)
     summaries = []
     for clip in clips:
-        try:
-            summaries.append(_run(clip, out, model, settings, weights, wanted, again))
-            if overlay:
-                _overlay(out / f"{clip.name}.stm")
-        except (StmaskError, OSError) as error:
-            message = str(error) or type(error).__name__
-            click.echo(f"{clip.path}: {message}", err=True)
-            summaries.append({"video": str(clip.path), "error": message})
-    failed = [summary for summary in summaries if "error" in summary]
-    done = [(clip, s) for clip, s in zip(clips, summaries, strict=True) if "error" not in s]
+        summaries.append(_attempt(clip, order))
+        _say(clip, summaries[-1], is_alone=len(clips) == 1, quiet=as_json)
+    done = [clip for clip, summary in zip(clips, summaries, strict=True) if "project" in summary]
     if done:
-        _write_results(out, [clip for clip, _ in done], model)
+        _write_results(out, done, model)
     if as_json:
         results = str(out / "results.json") if done else None
         print_json(
             {"videos": summaries, "results": results, "network": model.name, "precision": model.precision}
         )
-    else:
-        for summary in summaries:
-            if "error" not in summary:
-                click.echo(f"{summary['project']}: {summary['tracks']} tracks, {summary['masks']} masks.")
-    if failed:
-        raise VideoError(f"{len(failed)} of {len(summaries)} videos failed.")
+    failed = sum("error" in summary for summary in summaries)
+    if failed and len(clips) > 1:
+        click.echo(f"stmask: {failed} of {len(clips)} videos failed.", err=True)
+    click.get_current_context().exit(1 if failed else 0)
+
+
+def _attempt(clip: Clip, order: Order) -> dict[str, Any]:
+    """One video; what came out, or the error that stopped it: the others shall still be run."""
+    summary: dict[str, Any] = {"video": str(clip.path), "video_id": clip.number}
+    try:
+        summary |= _run(clip, order)
+        if order.overlay:
+            _overlay(order.project_of(clip))
+    except (StmaskError, OSError) as error:
+        summary["error"] = " ".join(str(error).split()) or type(error).__name__
+        if order.state_of(clip).exists():
+            summary["error"] += " What was done is kept: the same line goes on from there."
+    return summary
+
+
+def _say(clip: Clip, summary: dict[str, Any], *, is_alone: bool, quiet: bool) -> None:
+    """One line for a video, an error on standard error. quiet: errors only."""
+    if "error" in summary:
+        place = "" if is_alone else f"{clip.path}: "
+        click.echo(f"stmask: {place}{summary['error']}", err=True)
+    elif not quiet:
+        click.echo(f"{summary['project']}: {summary['tracks']} tracks, {summary['masks']} masks.")
 
 
 def _clips(inputs: tuple[Path, ...], dataset: Path | None) -> list[Clip]:
@@ -112,7 +150,7 @@ def _clips(inputs: tuple[Path, ...], dataset: Path | None) -> list[Clip]:
             "Say which videos: files, folders of images, or --dataset JSON and its folder."
         )
     if dataset is None:
-        names = _unique_names(inputs)
+        names = _unique_names(_name_of(path) for path in inputs)
         return [
             Clip(name, path, number) for number, (name, path) in enumerate(zip(names, inputs, strict=True), 1)
         ]
@@ -121,14 +159,20 @@ def _clips(inputs: tuple[Path, ...], dataset: Path | None) -> list[Clip]:
     from stmask_core.video.dataset import open_dataset
 
     videos = open_dataset(dataset, inputs[0])
-    return [Clip(video.name, video.folder, video.id, video.files) for video in videos]
+    names = _unique_names(video.name for video in videos)
+    return [
+        Clip(name, video.folder, video.id, video.files) for name, video in zip(names, videos, strict=True)
+    ]
 
 
-def _unique_names(inputs: tuple[Path, ...]) -> list[str]:
-    """A name per input for its project: the file's own, numbered where two are alike."""
+def _name_of(path: Path) -> str:
+    return path.resolve().stem if path.is_file() else path.resolve().name
+
+
+def _unique_names(wanted: Iterable[str]) -> list[str]:
+    """A name per video for its project: its own, numbered where two are alike."""
     names: list[str] = []
-    for path in inputs:
-        name = path.resolve().stem if path.is_file() else path.resolve().name
+    for name in wanted:
         unique, count = name or "video", 2
         while unique in names:
             unique, count = f"{name}-{count}", count + 1
@@ -157,55 +201,61 @@ def _make_folder(out: Path) -> None:
         raise FormatError(f"{out} cannot be made ({error.strerror}).", "Choose another --out.") from error
 
 
-def _run(
-    clip: Clip,
-    out: Path,
-    model: Model,
-    settings: Any,
-    weights: str,
-    span: tuple[int, int | None],
-    again: bool,
-) -> dict[str, Any]:
+def _run(clip: Clip, order: Order) -> dict[str, Any]:
     """One video into its project; what came out."""
     from stmask_core.engine.demo_weights import weights_path
-    from stmask_core.pre_label import RunPlan, file_checksum, pre_label
+    from stmask_core.pre_label import RunPlan, file_checksum, finished_run, pre_label
 
-    place, state = out / f"{clip.name}.stm", out / f".{clip.name}.resume"
+    place, state, span = order.project_of(clip), order.state_of(clip), order.span
     with clip.open() as source:
         for warning in source.info.warnings:
             click.echo(f"{clip.path}: {warning}", err=True)
         last = min(span[1] or len(source), len(source)) - 1
         if span[0] > last:
             raise VideoError(f"{clip.name} has only {len(source)} frames.", "Choose other --frames.")
-        with _project(place, clip) as project:
-            video = next(iter(project.document.videos))
-            if project.document.videos[video].frame_count != len(source):
-                raise VideoError(
-                    f"{clip.name}: the dataset lists {len(source)} frames, its folder holds others too.",
-                    "Keep only the listed frames in the folder.",
-                )
-            plan = RunPlan(video, span[0], last, weights, file_checksum(weights_path(weights)))
-            finished = _is_finished(project, plan) and not state.exists()
-            if again or not finished:
-                results = pre_label(project.document, source, model, settings, plan, resume=state)
+        with _project(place, clip, state) as project:
+            video = _record_of(project, clip, len(source))
+            plan = RunPlan(video, span[0], last, order.weights, file_checksum(weights_path(order.weights)))
+            document, how = project.document, (order.model, order.settings)
+            finished = finished_run(document, plan, *how) is not None and not state.exists()
+            if order.again or not finished:
+                results = pre_label(document, source, *how, plan, resume=state)
                 for _ in with_progress(results, label=clip.name, unit="frame", total=last - span[0] + 1):
                     pass
             tracks = project.document.tracks.of_video(video)
             masks = sum(project.document.annotations.count(track) for track in tracks)
             return {
-                "video": str(clip.path),
                 "project": str(place),
                 "frames": last - span[0] + 1,
                 "tracks": len(tracks),
                 "masks": masks,
                 "warnings": list(source.info.warnings),
-                "already_done": finished and not again,
+                "already_done": finished and not order.again,
             }
 
 
+def _record_of(project: Project, clip: Clip, frame_count: int) -> VideoId:
+    """The clip in its project. VideoError when the project belongs to something else."""
+    from stmask_core.video.fingerprint import fingerprint
+
+    record = next(iter(project.document.videos.values()), None)
+    is_there = record is not None and record.path == project.stored_path(clip.path)
+    if record is None or (not is_there and record.fingerprint != fingerprint(clip.path)):
+        raise VideoError(
+            f"{project.path} is the project of another video than {clip.path}.", "Choose another --out."
+        )
+    if record.frame_count != frame_count:
+        raise VideoError(
+            f"{clip.name}: the dataset lists {frame_count} frames, its folder holds others too.",
+            "Keep only the listed frames in the folder.",
+        )
+    return record.id
+
+
 @contextmanager
-def _project(place: Path, clip: Clip) -> Iterator[Project]:
+def _project(place: Path, clip: Clip, state: Path) -> Iterator[Project]:
     """The video's project: the one that is there, else a new one, which goes when nothing came into it."""
+    from stmask_core.formats.project_file import remove_project
     from stmask_core.project import Project
 
     is_new = not place.exists()
@@ -215,17 +265,8 @@ def _project(place: Path, clip: Clip) -> Iterator[Project]:
             yield project
             is_new = False
     finally:
-        if is_new and not place.with_name(f".{clip.name}.resume").exists():
-            place.unlink(missing_ok=True)
-
-
-def _is_finished(project: Project, plan: Any) -> bool:
-    """True when a run of the same plan has gone over every frame."""
-    for run in project.document.runs.of_video(plan.video).values():
-        same = (run.first, run.last, run.checksum) == (plan.first, plan.last, plan.checksum)
-        if same and run.done == ((plan.first, plan.last),):
-            return True
-    return False
+        if is_new and not state.exists():
+            remove_project(place)
 
 
 def _write_results(out: Path, clips: list[Clip], model: Model) -> None:

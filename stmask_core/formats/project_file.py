@@ -184,6 +184,13 @@ def rescue(path: str | os.PathLike[str], out: str | os.PathLike[str]) -> RescueR
         damaged_store.close()
 
 
+def remove_project(path: str | os.PathLike[str]) -> None:
+    """Remove a closed project with what SQLite leaves beside it when a full disk did not let it tidy up."""
+    target = Path(path)
+    for ending in ("", "-wal", "-shm", "-journal"):
+        target.with_name(target.name + ending).unlink(missing_ok=True)
+
+
 def _move_home(copy: sqlite3.Connection, document: Document, old: Path, new: Path) -> None:
     """Write the videos' places down as the copy's folder sees them."""
     videos = [in_another_folder(video, old, new) for video in document.videos.values()]
@@ -210,8 +217,7 @@ def _new_database(path: Path, journal: Journal) -> sqlite3.Connection:
                 connection.close()
                 raise
     except BaseException:
-        for ending in ("", "-journal", "-wal", "-shm"):
-            path.with_name(path.name + ending).unlink(missing_ok=True)
+        remove_project(path)
         raise
     return connection
 

@@ -72,6 +72,32 @@ def test_finished_videos_are_left_alone(tmp_path, weights, capsys):
     assert json.loads(text)["videos"][0]["already_done"]
 
 
+def test_other_settings_are_another_run(tmp_path, weights, capsys):
+    clip = write_clip(tmp_path / "clip.mp4", 3, size=(160, 96))
+    words = (clip, "--weights", weights, "--out", tmp_path / "out", "--json")
+    run(capsys, *words)
+    for changed in (["--nms", "per_class"], ["--letterbox"], ["--association", "paper"], ["--retire", "3"]):
+        status, text, errors = run(capsys, *words, *changed)
+        assert status == 0, errors
+        assert not json.loads(text)["videos"][0]["already_done"], changed
+        assert json.loads(run(capsys, *words, *changed)[1])["videos"][0]["already_done"], changed
+
+
+def test_a_project_of_another_video_is_never_written_to(tmp_path, weights, capsys):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    first = write_clip(tmp_path / "a" / "clip.mp4", 3, size=(160, 96))
+    second = write_clip(tmp_path / "b" / "clip.mp4", 3, size=(160, 96), options={"g": "1"})
+    out = tmp_path / "out"
+    assert run(capsys, first, "--weights", weights, "--out", out)[0] == 0
+    before = (out / "clip.stm").read_bytes()
+    status, _, errors = run(capsys, second, "--weights", weights, "--out", out)
+    assert status == 1
+    assert "another video" in errors
+    assert errors.count("\n") == 1
+    assert (out / "clip.stm").read_bytes() == before
+
+
 def test_a_killed_run_goes_on_and_ends_as_if_never_killed(tmp_path, weights, capsys):
     clip = write_clip(tmp_path / "clip.mp4", 120, size=(160, 96))
     words = [str(clip), "--weights", str(weights), "--precision", "fp32", "--batch", "1"]
@@ -120,6 +146,22 @@ def test_a_dataset_keeps_its_video_ids(tmp_path, weights, capsys):
     assert {entry["video_id"] for entry in results} == {7, 3}
 
 
+def test_videos_of_a_dataset_that_are_called_alike_have_projects_of_their_own(tmp_path, weights, capsys):
+    listed = []
+    for number, group in ((1, "train"), (2, "more")):
+        folder = tmp_path / "data" / group / "clip"
+        folder.mkdir(parents=True)
+        cv2.imwrite(str(folder / "0.jpg"), numbered(number, 160, 96)[..., ::-1])
+        listed.append({"id": number, "file_names": [f"{group}/clip/0.jpg"]})
+    (tmp_path / "all.json").write_text(json.dumps({"videos": listed}))
+    words = [tmp_path / "data", "--dataset", tmp_path / "all.json", "--weights", weights]
+    status, text, errors = run(capsys, *words, "--out", tmp_path / "out", "--json")
+    assert status == 0, errors
+    videos = json.loads(text)["videos"]
+    assert [video["video_id"] for video in videos] == [1, 2]
+    assert len({video["project"] for video in videos}) == 2
+
+
 def test_one_bad_video_does_not_stop_the_others(tmp_path, weights, capsys):
     good = write_clip(tmp_path / "good.mp4", 4, size=(160, 96))
     bad = tmp_path / "bad.mp4"
@@ -132,6 +174,60 @@ def test_one_bad_video_does_not_stop_the_others(tmp_path, weights, capsys):
     assert (out / "good.stm").exists()
     assert not (out / "bad.stm").exists()
     assert json.loads((out / "results.json").read_text())
+
+
+@pytest.mark.parametrize("content", [b"", b"no video at all", None])
+def test_one_bad_video_alone_is_one_line_and_nothing_is_written(tmp_path, weights, capsys, content):
+    bad = tmp_path / "bad.mp4"
+    if content is not None:
+        bad.write_bytes(content)
+    status, text, errors = run(capsys, bad, "--weights", weights, "--out", tmp_path / "out")
+    assert (status, text, errors.count("\n")) == (1, "", 1)
+    assert errors.startswith("stmask: ")
+    assert "bad.mp4" in errors
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_what_was_done_of_a_folder_with_a_bad_picture_is_kept(tmp_path, weights, capsys):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for n in range(COUNT):
+        cv2.imwrite(str(folder / f"{n}.png"), numbered(n, 160, 96)[..., ::-1])
+    whole = (folder / "18.png").read_bytes()
+    (folder / "18.png").write_bytes(whole[:100])
+    words = (folder, "--weights", weights, "--out", tmp_path / "out", "--json", "--batch", "2")
+    status, _, errors = run(capsys, *words)
+    assert status == 1
+    assert "18.png" in errors
+    assert "goes on from there" in errors
+    assert errors.count("\n") == 1
+    (folder / "18.png").write_bytes(whole)
+    status, text, errors = run(capsys, *words)
+    assert status == 0, errors
+    assert json.loads(text)["videos"][0]["frames"] == COUNT
+
+
+@pytest.mark.parametrize("most_bytes", [1_000, 150_000, 400_000])
+def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(tmp_path, weights, most_bytes):
+    clip = write_clip(tmp_path / "clip.mp4", 40, size=(160, 96))
+    out = tmp_path / "out"
+    words = ["run", str(clip), "--weights", str(weights), "--out", str(out), "--precision", "fp32"]
+    script = (
+        "import resource, signal, sys\n"
+        "from stmask_core.cli import main\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({most_bytes}, {most_bytes}))\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith("stmask: ")
+    left = {path.name for path in out.iterdir()}
+    if left:  # some chunks were finished: the project is whole, and the run can go on
+        assert left == {"clip.stm", ".clip.resume"}
+        with Project.open(out / "clip.stm", read_only=True) as project:
+            assert project.document.runs
 
 
 def test_the_overlay_is_as_long_as_the_video(tmp_path, weights, capsys):
