@@ -7,7 +7,7 @@ time, have to be counted by decoding them once (``CountNeeded``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import av
 import numpy as np
@@ -26,13 +26,15 @@ class CountNeeded(Exception):
 class PacketIndex:
     """stamps: ascending, one per frame. keys: ascending stamps of the frames where decoding can begin.
 
-    uses_decoding_times: the stamps are decoding times. cut: demuxing ended with an error.
+    uses_decoding_times: the stamps are decoding times. cut: demuxing ended with an error. hidden: frames that
+    an edit list takes out of the video; players never show them.
     """
 
     stamps: NDArray[np.int64]
     keys: NDArray[np.int64]
     uses_decoding_times: bool = False
     cut: str = ""
+    hidden: int = 0
 
     def key_before(self, frame: int) -> int:
         """Number (in ``keys``) of the last place to begin at or ahead of a frame; -1 when there is none."""
@@ -42,7 +44,7 @@ class PacketIndex:
         """Without the frames whose stamps lie outside first..last."""
         inside = (self.stamps >= first) & (self.stamps <= last)
         keys = self.keys[(self.keys >= first) & (self.keys <= last)]
-        return PacketIndex(self.stamps[inside], keys, self.uses_decoding_times, self.cut)
+        return replace(self, stamps=self.stamps[inside], keys=keys)
 
 
 def index_packets(container: InputContainer, stream: VideoStream) -> PacketIndex:
@@ -50,11 +52,14 @@ def index_packets(container: InputContainer, stream: VideoStream) -> PacketIndex
     times: list[int | None] = []
     decoding: list[int | None] = []
     is_key: list[bool] = []
-    cut = ""
+    cut, hidden = "", 0
     hides_frames = stream.codec_context.name in ("vp8", "libvpx")
     try:
         for packet in container.demux(stream):
-            if packet.size == 0 or packet.is_discard or (hides_frames and _is_hidden_vp8(packet)):
+            if packet.size == 0 or (hides_frames and _is_hidden_vp8(packet)):
+                continue
+            if packet.is_discard:
+                hidden += 1
                 continue
             times.append(packet.pts)
             decoding.append(packet.dts)
@@ -76,7 +81,7 @@ def index_packets(container: InputContainer, stream: VideoStream) -> PacketIndex
     if (np.diff(ascending) <= 0).any():
         raise CountNeeded
     keys = np.sort(stamps[np.array(is_key)])
-    return PacketIndex(ascending, keys, uses_decoding_times, cut)
+    return PacketIndex(ascending, keys, uses_decoding_times, cut, hidden)
 
 
 def _is_hidden_vp8(packet: av.Packet) -> bool:

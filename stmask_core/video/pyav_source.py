@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -168,14 +169,17 @@ class PyavSource:
         begin = self._stamp(first)
         end = max(begin, self._last_decodable())
         index = self._index.trimmed(begin, end)
-        dropped_behind = int((self._index.stamps > end).sum())
-        if dropped_behind:
-            warnings.append(f"The file is cut: {dropped_behind} of {promised} frames at its end are missing.")
-        elif promised - dropped_behind > len(index.stamps):
-            missing = promised - dropped_behind - len(index.stamps)
-            warnings.append(f"The file begins in the middle: its first {missing} frames cannot be decoded.")
+        before = int((self._index.stamps < begin).sum())
+        listed = len(self._index.stamps) + self._index.hidden
+        behind = int((self._index.stamps > end).sum()) + max(0, promised - listed)
+        if behind:
+            warnings.append(f"The file is cut: {behind} of {promised} frames at its end are missing.")
+        if before:
+            warnings.append(f"The file begins in the middle: its first {before} frames cannot be decoded.")
+        if self._index.hidden:
+            warnings.append(f"{self._index.hidden} more frames are hidden by the file's edit list.")
         keys = index.keys if len(index.keys) else np.array([begin], np.int64)
-        self._index = PacketIndex(index.stamps, keys, index.uses_decoding_times, index.cut)
+        self._index = replace(index, keys=keys)
         self._restart()
         return first
 

@@ -113,7 +113,8 @@ def test_a_cut_file_is_usable_up_to_the_cut_and_says_so(tmp_path):
     with open_video(fast) as video:
         assert 5 < len(video) < COUNT
         assert [number_of(picture) for picture in video] == list(range(len(video)))
-        assert any("cut" in warning for warning in video.info.warnings)
+        missing = COUNT - len(video)
+        assert any(f"cut: {missing} of {COUNT}" in warning for warning in video.info.warnings)
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
@@ -337,6 +338,16 @@ def test_every_odd_file_of_the_shared_data(extra_data):
             for n in random.Random(0).sample(range(len(played)), min(20, len(played))):
                 video._kept.clear()
                 assert hashlib.sha256(video.frame(n)).digest() == played[n], (entry["file"], n)
+
+
+@pytest.mark.extra
+def test_what_is_missing_in_odd_files_is_said(extra_data):
+    with open_video(extra_data / "odd" / "truncated_faststart.mp4") as video:
+        assert len(video) == 40
+        assert video.info.warnings == ("The file is cut: 20 of 60 frames at its end are missing.",)
+    with open_video(extra_data / "odd" / "editlist.mp4") as video:
+        assert len(video) == 31
+        assert video.info.warnings == ("9 more frames are hidden by the file's edit list.",)
 
 
 @pytest.mark.extra
