@@ -37,22 +37,41 @@ OPTIONS = (
     ),
     click.option(
         "--nms",
-        type=click.Choice(["cross_class", "per_class"]),
+        type=click.Choice(["cross_class", "per_class", "greedy"]),
         default="cross_class",
         show_default=True,
-        help="Suppress overlapping detections over all classes, or within each.",
+        help="Suppress overlapping detections over all classes, or within each (published AP), or over all"
+        " classes as in the paper: only what is kept suppresses, at most 100 are kept.",
     ),
     click.option(
-        "--association", type=click.Choice(["released", "paper"]), default="released", show_default=True
+        "--association",
+        type=click.Choice(["released", "paper"]),
+        default="released",
+        show_default=True,
+        help="What names a detection: released code (with box IoU, above 1.4), or the paper's Eq. 15-16.",
     ),
-    click.option("--retire", type=click.IntRange(0), help="Forget tracks not seen for this many frames."),
+    click.option(
+        "--set",
+        "constants",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Change a constant of identity, as in stmask replay: keep, decay, wins, new_score, …"
+        " May be given several times.",
+    ),
+    click.option(
+        "--retire",
+        type=click.IntRange(0),
+        help="Forget tracks not seen for this many frames: they cost time, but can come back (released: never"
+        " forgotten).",
+    ),
     click.option(
         "--variant",
         "variants",
         multiple=True,
         metavar="NAME=VALUE",
-        help="Depart from the released code: aligned_offsets=paper, carried_boxes=paper,"
-        " centerness_order=correct. May be given several times.",
+        help="Use the weights otherwise than the released code: aligned_offsets=paper, carried_boxes=paper,"
+        " centerness_order=correct. May be given several times. All differences of paper and code:"
+        " docs/guide/model.md.",
     ),
     click.option(
         "--score", type=click.FloatRange(0, 1), help="Least class score of a detection (released: 0.05)."
@@ -82,7 +101,7 @@ def model_from(options: dict[str, Any]) -> Model:
         _names(options["categories"]),
         options["device"],
         options["precision"],
-        dict(_pair(text) for text in options["variants"]),
+        dict(_pair(text, "--variant") for text in options["variants"]),
     )
     for notice in model.notices:
         click.echo(f"note: {notice}", err=True)
@@ -96,24 +115,31 @@ def settings_from(options: dict[str, Any]) -> RunSettings:
     from stmask_core.engine.clip import RunSettings
     from stmask_core.model.postprocess import DetectionSettings
     from stmask_core.tracking.association import PAPER, AssociationSettings
+    from stmask_core.tracking.constants import with_constants
 
     detection = DetectionSettings(suppression=options["nms"])
     if options["score"] is not None:
         detection = replace(detection, min_class_score=options["score"])
     association = PAPER if options["association"] == "paper" else AssociationSettings()
+    try:
+        association = with_constants(association, dict(_pair(text, "--set") for text in options["constants"]))
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.", param_hint="--set") from error
+    if options["retire"] is not None:
+        association = replace(association, retire_after=options["retire"])
     return RunSettings(
         detection=detection,
-        association=replace(association, retire_after=options["retire"]),
+        association=association,
         resize="letterbox" if options["letterbox"] else "squash",
         batch=options["batch"],
         temporal_fusion=options["tracker"] == "temporal",
     )
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _pair(text: str, option: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise click.BadParameter(f"{text!r} is not NAME=VALUE.", param_hint="--variant")
+        raise click.BadParameter(f"{text!r} is not NAME=VALUE.", param_hint=option)
     return name, value
 
 

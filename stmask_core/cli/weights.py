@@ -15,9 +15,14 @@ from stmask_core.errors import CheckpointError
 @click.command("weights")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--compact", type=click.Path(path_type=Path), help="Write FILE in 8 bits here, to give away.")
+@click.option("--networks", is_flag=True, help="List the architectures that recipes and build_model know.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
-def command(file: Path | None, compact: Path | None, as_json: bool) -> None:
+def command(file: Path | None, compact: Path | None, networks: bool, as_json: bool) -> None:
     """List the released checkpoints, or say what FILE is."""
+    if networks:
+        known = described_networks()
+        print_json(known) if as_json else click.echo("\n".join(map(network_line, known)))
+        return
     if compact is not None:
         if file is None:
             raise click.UsageError("--compact needs a FILE.")
@@ -44,6 +49,35 @@ def released_files() -> list[dict[str, Any]]:
     from stmask_core.model.released import RELEASED
 
     return [asdict(entry) for entry in RELEASED]
+
+
+def described_networks() -> list[dict[str, Any]]:
+    """Every architecture known by name: released, ours, and the rows of the paper's tables."""
+    from stmask_core.model.ablations import NETWORKS
+
+    return [{"name": name, **config.to_dict()} for name, config in NETWORKS.items()]
+
+
+def network_line(network: dict[str, Any]) -> str:
+    """An architecture in words."""
+    kernels = " ".join(f"{height}x{width}" for height, width in network["kernels"])
+    calibrated = [
+        f"{branch} {network[f'{branch}_calibration']}"
+        for branch in ("class", "mask", "track")
+        if network[f"{branch}_calibration"]
+    ]
+    level, patch = network["correlation_level"] + 3, network["correlation_patch"]
+    backbone = f"{network['backbone']} {'-'.join(map(str, network['blocks']))}"
+    if network["deformable_interval"]:
+        backbone += f", every {network['deformable_interval']}. block deformable"
+    facts = [
+        backbone,
+        f"{network['num_classes'] - 1} categories",
+        f"kernels {kernels}",
+        f"FCB {', '.join(calibrated)}" if calibrated else "no FCB",
+        f"temporal fusion P{level}, {patch}x{patch}" if network["temporal_fusion"] else "no temporal fusion",
+    ]
+    return f"{network['name']:34}{'; '.join(facts)}"
 
 
 def describe(path: Path) -> dict[str, Any]:

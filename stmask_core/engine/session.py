@@ -12,8 +12,9 @@ import torch
 
 from stmask_core.engine.category_names import category_names
 from stmask_core.errors import CheckpointError, InferenceError
+from stmask_core.model.ablations import NETWORKS
 from stmask_core.model.checkpoint import read_checkpoint, require_categories
-from stmask_core.model.config import CONFIGS, PRESETS, VARIANTS, ModelConfig, variant
+from stmask_core.model.config import VARIANTS, ModelConfig, variant
 from stmask_core.model.inference import fastest_dtype, optimise_for_inference
 from stmask_core.model.stmask import STMask
 
@@ -83,13 +84,24 @@ def load_model(
 
 
 def build_model(
-    name: str, num_classes: int | None = None, device: str = "cpu", precision: Precision = "fp32"
+    network: str | ModelConfig,
+    num_classes: int | None = None,
+    device: str = "cpu",
+    precision: Precision = "fp32",
 ) -> Model:
-    """A released architecture or preset with random weights; num_classes counts the background."""
-    known = {**CONFIGS, **PRESETS}
-    if name not in known:
-        raise CheckpointError(f"There is no configuration {name!r}.", f"Known: {', '.join(known)}.")
-    config = known[name] if num_classes is None else replace(known[name], num_classes=num_classes)
+    """A network with random weights; num_classes counts the background.
+
+    network: a released name, one of our presets, a row of the paper's tables (``stmask weights --networks``
+    lists them), or a configuration of your own. Raises CheckpointError for an unknown name.
+    """
+    if isinstance(network, ModelConfig):
+        config, name = network, "own configuration"
+    elif network in NETWORKS:
+        config, name = NETWORKS[network], network
+    else:
+        raise CheckpointError(f"There is no configuration {network!r}.", f"Known: {', '.join(NETWORKS)}.")
+    if num_classes is not None:
+        config = replace(config, num_classes=num_classes)
     names = tuple(f"category {number}" for number in range(1, config.num_classes))
     place = _device(device)
     return _model(STMask(config).eval().to(place), names, place, precision, name, ())

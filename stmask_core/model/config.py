@@ -45,6 +45,7 @@ class ModelConfig:
     centerness: bool = True  # not in the paper
     centerness_order: Literal["released", "correct"] = "released"  # rows (k,y,x), or (y,x,k) as the rest
     temporal_fusion: bool = True
+    temporal_features: Literal["tower", "pyramid"] = "tower"  # pooled beside the correlation; paper: pyramid
     correlation_level: int = 1  # index into P3..P7
     correlation_patch: int = 11  # side of the searched square, in cells; odd
     temporal_channels: tuple[int, int, int] = (512, 512, 1024)
@@ -74,8 +75,9 @@ class ModelConfig:
 
     @property
     def temporal_input_channels(self) -> int:
-        """Channels of the map TemporalNet pools from: correlation, previous tower, current tower."""
-        return self.correlation_patch**2 + 2 * self.head_channels
+        """Channels of the map TemporalNet pools from: correlation, and the features of both frames."""
+        features = self.head_channels if self.temporal_features == "tower" else self.fpn_channels
+        return self.correlation_patch**2 + 2 * features
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; ``from_dict`` reads them back."""
@@ -107,6 +109,8 @@ def _check_kind(name: str, value: Any, default: Any) -> None:
         good = value in ("released", "paper")
     elif name == "centerness_order":
         good = value in ("released", "correct")
+    elif name == "temporal_features":
+        good = value in ("tower", "pyramid")
     elif isinstance(default, bool | str):
         good = type(value) is type(default)
     elif isinstance(default, int):

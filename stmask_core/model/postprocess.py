@@ -29,12 +29,13 @@ SAME_MASK_IOU = 0.7  # a suppressed mask that is as like a kept one is the same 
 class DetectionSettings:
     """How detections are chosen; defaults are the released code's.
 
-    suppression: fast NMS over all classes at once, or per class (README's "mAP*"). min_class_score: on the
-    class probability alone, before centerness. candidates: best so many enter the suppression. most: kept
-    at the end by the per-class variant. require_score: per-class only, on the score with centerness.
+    suppression: fast NMS over all classes at once, or per class (README's "mAP*"); in both a dropped box
+    still drops others. "greedy" is the ordinary one over all classes, the paper's. min_class_score: on the
+    class probability alone, before centerness. candidates: best so many enter fast NMS. most: kept at the end
+    by the per-class and the greedy one. require_score: per-class only, on the score with centerness.
     """
 
-    suppression: Literal["cross_class", "per_class"] = "cross_class"
+    suppression: Literal["cross_class", "per_class", "greedy"] = "cross_class"
     min_class_score: float = 0.05
     max_iou: float = 0.5
     candidates: int = 200
@@ -71,7 +72,9 @@ class _Candidates:
         self._probabilities = probabilities[self._able]
         self._centerness = raw.centerness[row][self._able][:, 0]
         self._boxes = decode_boxes(raw.box_deltas[row][self._able], raw.anchors[self._able])
-        choose = _cross_class if settings.suppression == "cross_class" else _per_class
+        choose = {"cross_class": _cross_class, "per_class": _per_class, "greedy": _greedy}[
+            settings.suppression
+        ]
         self._kept, self._classes, self._scores = choose(
             self._boxes, self._probabilities, self._centerness, settings
         )
@@ -127,13 +130,33 @@ def _cross_class(
     boxes: Tensor, probabilities: Tensor, centerness: Tensor, settings: DetectionSettings
 ) -> tuple[Tensor, Tensor, Tensor]:
     """(rows kept, class of each from 0, score of each), best first, whatever the class."""
-    best, classes = (
-        probabilities.max(1) if len(boxes) else (probabilities.sum(1), probabilities.sum(1).long())
-    )
-    scores = best * centerness
+    scores, classes = _best_class(probabilities, centerness)
     order = scores.argsort(descending=True, stable=True)[: settings.candidates]
     kept = order[_not_covered(boxes[order], settings.max_iou)]
     return kept, classes[kept], scores[kept]
+
+
+def _greedy(
+    boxes: Tensor, probabilities: Tensor, centerness: Tensor, settings: DetectionSettings
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The same, but only a box that is kept drops others, and the best ``most`` are kept."""
+    scores, classes = _best_class(probabilities, centerness)
+    left = scores.argsort(descending=True, stable=True)
+    kept: list[Tensor] = []
+    while len(left) and len(kept) < settings.most:
+        kept.append(left[0])
+        overlap = pairwise_iou(boxes[left[:1]], boxes[left[1:]])[0]
+        left = left[1:][overlap <= settings.max_iou]
+    rows = torch.stack(kept) if kept else left
+    return rows, classes[rows], scores[rows]
+
+
+def _best_class(probabilities: Tensor, centerness: Tensor) -> tuple[Tensor, Tensor]:
+    """Score with centerness, and number from 0, of each row's likeliest class."""
+    if not len(probabilities):
+        return centerness, centerness.long()
+    best, classes = probabilities.max(1)
+    return best * centerness, classes
 
 
 def _per_class(

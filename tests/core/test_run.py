@@ -76,7 +76,7 @@ def test_other_settings_are_another_run(tmp_path, weights, capsys):
     clip = write_clip(tmp_path / "clip.mp4", 3, size=(160, 96))
     words = (clip, "--weights", weights, "--out", tmp_path / "out", "--json")
     run(capsys, *words)
-    for changed in (["--nms", "per_class"], ["--letterbox"], ["--association", "paper"], ["--retire", "3"]):
+    for changed in (["--nms", "per_class"], ["--letterbox"], ["--set", "keep=2"], ["--retire", "3"]):
         status, text, errors = run(capsys, *words, *changed)
         assert status == 0, errors
         assert not json.loads(text)["videos"][0]["already_done"], changed
@@ -250,6 +250,8 @@ def test_the_overlay_is_as_long_as_the_video(tmp_path, weights, capsys):
         (["clip.mp4", "--weights", "text.pth"], 1, "text.pth"),
         (["clip.mp4", "--categories", "ytvis2019"], 1, "3 categories"),
         (["clip.mp4", "--device", "cuda:7"], 1, "cuda:7"),
+        (["clip.mp4", "--set", "patience=3"], 2, "patience"),
+        (["clip.mp4", "--variant", "carried_boxes=odd"], 1, "carried_boxes"),
     ],
 )
 def test_wrong_use_is_one_line_and_changes_nothing(

@@ -16,7 +16,12 @@ from stmask_core.model.deformable import (
     deformable_convolution,
 )
 from stmask_core.model.mask_assembly import assemble_masks, crop_windows
+from stmask_core.model.postprocess import DetectionSettings, detect, image_mask
+from stmask_core.model.preprocess import MEAN, STD, network_input
+from stmask_core.model.stmask import RawOutput
 from stmask_core.model.temporal import correlate, roi_align, sanitise_rois
+from stmask_core.structures.letterbox import FrameLayout
+from stmask_core.tracking.association import AssociationSettings, ScoreTerms, pairwise_mask_iou
 from tests.golden.vectors import load, noise
 
 TOLERANCE = 2e-5
@@ -136,3 +141,83 @@ def test_anchors(ops, size):
     assert torch.equal(anchors, ops[f"priors/{size[0]}x{size[1]}"])
     assert anchors.dtype == torch.float32
     assert np.isfinite(anchors.numpy()).all()
+
+
+def candidates(ops):
+    """The raw output of one frame whose anchors are the 60 candidate boxes."""
+    count = len(ops["nms/box"])
+    none = torch.zeros(1, 1, 1, 1)
+    return RawOutput(
+        box_deltas=torch.zeros(1, count, 4),
+        class_logits=ops["nms/conf"].log()[None],
+        centerness=ops["nms/centerness"][None, :, None],
+        mask_coefficients=noise("nms/coeff", (count, 32))[None],
+        embeddings=noise("nms/track", (count, 128))[None],
+        prototypes=torch.zeros(1, 4, 4, 32),
+        anchors=center_form(ops["nms/box"]),
+        pyramid=(none,) * 5,
+        tower_features=none,
+        correlation_map=none,
+    )
+
+
+@pytest.mark.parametrize("suppression", ["cross_class", "per_class"])
+def test_suppression(ops, suppression):
+    found = detect(candidates(ops), 0, DetectionSettings(suppression=suppression, candidates=20))
+    expected = {key.split("/")[-1]: ops[key] for key in ops if key.startswith(f"nms/{suppression}/")}
+    assert found.classes.tolist() == expected["class"].tolist()
+    assert_close(torch.from_numpy(found.boxes), expected["box"])
+    assert_close(torch.from_numpy(found.scores), expected["score"])
+    assert_close(torch.from_numpy(found.centerness), expected["centerness"].reshape(-1))
+    assert_close(torch.from_numpy(found.coefficients).sum(1), expected["coeff_sum"])
+
+
+def test_greedy_suppression_keeps_what_only_dropped_boxes_cover(ops):
+    """The paper's: by plain loops, and more is kept than by the released fast one."""
+    raw = candidates(ops)
+    scores = (ops["nms/conf"][:, 1:].max(1).values * ops["nms/centerness"]).tolist()
+    boxes, kept = ops["nms/box"], []
+    for row in sorted(range(len(scores)), key=lambda row: -scores[row]):
+        if all(pairwise_iou(boxes[row : row + 1], boxes[k : k + 1]).item() <= 0.5 for k in kept):
+            kept.append(row)
+    found = detect(raw, 0, DetectionSettings(suppression="greedy"))
+    assert found.scores.tolist() == pytest.approx([scores[row] for row in kept])
+    assert len(kept) > len(detect(raw, 0, DetectionSettings()))
+    assert len(detect(raw, 0, DetectionSettings(suppression="greedy", most=5))) == 5
+    nothing = DetectionSettings(suppression="greedy", min_class_score=1.0)
+    assert len(detect(raw, 0, nothing)) == 0
+
+
+def test_association_scores(ops):
+    def share(name):
+        return noise(f"assoc/{name}", (4, 3), 0.5, 0.5).numpy()
+
+    settings = AssociationSettings()
+    terms = ScoreTerms(noise("assoc/cos", (4, 3)).numpy(), share("miou"), share("biou"))
+    assert_close(torch.from_numpy(terms.total(settings)), ops["assoc/score"][:, 1:])
+    assert np.abs(ops["assoc/score"][:, 0].numpy() - settings.new_score).max() <= 1e-6
+
+
+def test_mask_iou(ops):
+    a, b = (ops[f"mask/iou_{side}"].float().numpy() for side in "ab")
+    assert_close(torch.from_numpy(pairwise_mask_iou(a, b)), ops["mask/iou"], 1e-6)
+
+
+def test_preprocessing(ops):
+    bgr = (noise("prep/img", (120, 160, 3)).numpy() * 128 + 128).astype(np.uint8)
+    ready = network_input([bgr[..., ::-1]], FrameLayout((120, 160), (36, 64), (64, 64)))
+    assert ready.shape == (1, 3, 64, 64)
+    assert not ready[:, :, 36:].any()
+    normalised = ready[0, :, :36].permute(1, 2, 0)
+    levels = (normalised * torch.from_numpy(STD) + torch.from_numpy(MEAN)).round().flip(-1)
+    apart = (levels - ops["prep/resized_64x36"]).abs().amax(-1)
+    assert apart.max() <= 1
+    assert apart.mean() < 0.02, "versions of OpenCV round some pixels differently"
+    assert_close(normalised[apart == 0], ops["prep/normalized"][apart == 0])
+
+
+def test_masks_of_the_image(ops):
+    soft = ops["mask/generated"][:3, :22].numpy()
+    layout = FrameLayout((90, 160), (22, 40), (22, 40))
+    for one, expected in zip(soft, ops["post/upsampled_90x160"].numpy(), strict=True):
+        assert int((image_mask(one, layout).bits() != (expected > 0.5)).sum()) == 0

@@ -5,10 +5,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from stmask_core.model.config import CONFIGS, ModelConfig, without_fca
+from stmask_core.engine.session import build_model
+from stmask_core.errors import CheckpointError
+from stmask_core.model.ablations import ABLATIONS, NETWORKS
+from stmask_core.model.config import CONFIGS, FCA_KERNELS, ModelConfig
 from stmask_core.model.deformable import Geometry, deformable_convolution
 from stmask_core.model.initialise import new_network
 from stmask_core.model.mask_assembly import assemble_masks, crop_windows
+from stmask_core.model.recognise import skeleton
 from stmask_core.model.temporal import correlate, roi_align
 
 SMALL = ModelConfig(
@@ -25,33 +29,20 @@ SMALL = ModelConfig(
 )
 CORRECT = replace(SMALL, centerness_order="correct")
 RAW_CARRIED = replace(SMALL, carried_boxes="paper")
+
+
+def shrunk(config):
+    """The same choices in a network for tests."""
+    sizes = ("blocks", "widths", "num_classes", "prototypes", "embedding", "temporal_channels")
+    channels = ("fpn_channels", "head_channels", "prototype_channels")
+    return replace(config, **{name: getattr(SMALL, name) for name in (*sizes, *channels)})
+
+
 TABLES = {
-    "table 1 baseline": without_fca(SMALL),
-    "table 1 small kernels": replace(SMALL, kernels=((3, 3), (3, 2), (2, 3))),
-    "table 1 FCA": SMALL,
-    **{
-        f"table 2 {kind} {'+'.join(branches)}": replace(SMALL, **{f"{b}_calibration": kind for b in branches})
-        for kind in ("adaptive", "aligned")
-        for branches in [("class", "mask"), ("class", "track"), ("mask", "track"), ("class", "mask", "track")]
-    },
-    "table 3 P3 13": replace(SMALL, correlation_level=0, correlation_patch=13),
-    "table 3 P4 11": SMALL,
-    "table 4 baseline": replace(without_fca(SMALL), temporal_fusion=False),
-    "table 4 FCA": replace(SMALL, temporal_fusion=False),
-    "table 4 FCA ada": replace(
-        SMALL,
-        temporal_fusion=False,
-        class_calibration="adaptive",
-        mask_calibration="adaptive",
-        track_calibration="adaptive",
-    ),
-    "table 4 FCA ali TF": replace(
-        SMALL, mask_calibration="aligned", track_calibration="aligned", aligned_offsets="paper"
-    ),
-    "table 5 ada": replace(without_fca(SMALL), temporal_fusion=False, class_calibration="adaptive"),
-    "table 5 ali": replace(without_fca(SMALL), temporal_fusion=False, mask_calibration="aligned"),
-    "table 5 TF": without_fca(SMALL),
-    "no centerness": replace(SMALL, centerness=False),
+    **{name: shrunk(config) for name, config in ABLATIONS.items()},
+    "released": SMALL,
+    "released ada": replace(SMALL, class_calibration="adaptive"),
+    "released ali": replace(SMALL, class_calibration="aligned"),
     "correct centerness": CORRECT,
     "carried boxes without variances": RAW_CARRIED,
     "darknet": replace(SMALL, backbone="darknet", blocks=(1, 1, 1, 1, 1), widths=(4, 8, 8, 8, 16, 16)),
@@ -85,7 +76,39 @@ def test_every_row_of_the_tables_builds_and_runs(config):
         assert coefficients.isfinite().all()
 
 
-@pytest.mark.parametrize("name", ["table 2 adaptive class+mask+track", "table 4 FCA ali TF", "darknet"])
+def test_the_rows_of_the_tables_are_what_the_paper_says():
+    def of(table):
+        return {name: config for name, config in ABLATIONS.items() if name.startswith(table)}
+
+    rows = {"table1": 3, "table2": 9, "table3": 2, "table4": 6, "table5": 5}
+    assert {table: len(of(table)) for table in rows} == rows
+    for name, config in ABLATIONS.items():
+        assert (config.blocks, config.deformable_interval) == ((3, 4, 23, 3), 3), name
+        assert not config.centerness
+        assert config.temporal_fusion == ("fusion" in name or "table3" in name)
+        fcb = [config.class_calibration, config.mask_calibration, config.track_calibration]
+        kind = {"ada": "adaptive", "ali": "aligned"}.get(next(iter({"ada", "ali"} & {*name.split("_")}), ""))
+        assert {*fcb} - {None} == ({kind} if kind else set()), name
+    assert all("baseline" in n or config.kernels == FCA_KERNELS for n, config in of("table4").items())
+    p3 = ABLATIONS["table3_p3_13"]
+    assert (p3.correlation_level, p3.correlation_patch) == (0, 13)
+    assert skeleton(p3).TemporalNet.conv1.in_channels == 13**2 + 2 * 256
+    without = ABLATIONS["table1_without_fca"]
+    assert without.kernels == ((3, 3),) * 3
+    assert [round(h / w, 9) for h, w in without.shapes_of_anchors] == [1, 2, 0.5]
+
+
+def test_networks_are_built_by_name_or_from_a_configuration():
+    assert {*CONFIGS, *ABLATIONS} < {*NETWORKS}
+    own = build_model(TABLES["table5_ali"], num_classes=5)
+    assert own.config == replace(TABLES["table5_ali"], num_classes=5)
+    with pytest.raises(CheckpointError, match="table3_p3_13"):
+        build_model("no such network")
+
+
+@pytest.mark.parametrize(
+    "name", ["table4_fca_ada_fusion", "table4_fca_ali_fusion", "released ada", "darknet"]
+)
 def test_gradient_reaches_every_parameter(name):
     config = TABLES[name]
     network = new_network(config, seed=3)
@@ -103,7 +126,7 @@ def test_gradient_reaches_every_parameter(name):
     assert silent == []
 
 
-@pytest.mark.parametrize("name", ["table 2 adaptive class+mask+track", "darknet"])
+@pytest.mark.parametrize("name", ["released ada", "darknet"])
 def test_training_in_mixed_precision_stays_near(name):
     network = new_network(TABLES[name], seed=4)
     boxes = torch.tensor([[0.1, 0.2, 0.6, 0.9]])
@@ -133,7 +156,7 @@ def test_class_calibration_sends_no_gradient_to_the_boxes():
     assert head.conf_layer[0].conv_offset.weight.grad.abs().sum() > 0
 
 
-@pytest.mark.parametrize("name", ["table 2 adaptive class+mask+track", "table 1 FCA"])
+@pytest.mark.parametrize("name", ["table2_ada_class_mask_track", "released"])
 @torch.inference_mode()
 def test_a_batch_equals_its_frames(name):
     network = new_network(TABLES[name]).eval()

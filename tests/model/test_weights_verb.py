@@ -29,6 +29,15 @@ def test_list_names_known_configurations():
     assert "STMask_plus_base_ada.pth" in CliRunner().invoke(command, []).output
 
 
+def test_networks_by_name():
+    known = {entry["name"]: entry for entry in asked("--networks")}
+    assert {"STMask_plus_base_ada", "stmask_small", "table3_p3_13"} <= set(known)
+    assert known["table2_ali_mask_track"]["mask_calibration"] == "aligned"
+    lines = CliRunner().invoke(command, ["--networks"]).output.splitlines()
+    assert len(lines) == len(known)
+    assert "P3, 13x13" in next(line for line in lines if line.startswith("table3_p3_13"))
+
+
 def test_compact_copy(tmp_path):
     path, small = tmp_path / "own.safetensors", tmp_path / "small.safetensors"
     save_checkpoint(path, new_network(TINY), NAMES, {"steps": 3})

@@ -1,4 +1,4 @@
-"""How sure the model was of an identity: from the recorded association scores (paper Eq. 14)."""
+"""How sure the model was of an identity: from the recorded association scores (paper Eq. 15)."""
 
 from __future__ import annotations
 
