@@ -12,6 +12,7 @@ WHAT: dict[str, str] = {
     "train": "stmask_core.bench.train",
     "accuracy": "stmask_core.bench.accuracy",
     "precision": "stmask_core.bench.precision",
+    "retire": "stmask_core.bench.retire",
     "formats": "stmask_core.bench.formats",
     "document": "stmask_core.bench.document",
     "video": "stmask_core.bench.video",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -281,3 +282,31 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path, capsys):
     assert status == 1
     assert "evil.pth" in errors
     assert not (tmp_path / "owned").exists()
+
+
+def test_every_option_of_the_guide_is_there_and_works(tmp_path, weights, capsys, pytestconfig):
+    guide = (pytestconfig.rootpath / "docs" / "guide" / "model.md").read_text(encoding="utf-8")
+    used = set(re.findall(r"(?<=[` ])--[a-z]+(?:-[a-z]+)*", guide)) - {"--networks"}
+    from stmask_core.cli.run import command
+
+    there = {name for parameter in command.params for name in parameter.opts}
+    assert used <= there
+    choices = re.findall(r"--(set|variant) (\w+)=(\w+(?:\.\d+)?)", guide)
+    words = [word for kind, name, value in choices for word in (f"--{kind}", f"{name}={value}")]
+    assert len(choices) > 8
+    clip = write_clip(tmp_path / "clip.mp4", 3, size=(160, 96))
+    all_of_it = [
+        "--association",
+        "paper",
+        "--nms",
+        "greedy",
+        "--letterbox",
+        "--retire",
+        "5",
+        "--score",
+        "0.2",
+    ]
+    status, _, errors = run(
+        capsys, clip, "--weights", weights, "--out", tmp_path / "out", *all_of_it, *words, "--overlay"
+    )
+    assert status == 0, errors

@@ -57,3 +57,14 @@ def test_command_line(monkeypatch, capsys):
     bench.print_report(report)
     assert "frames/s" in capsys.readouterr().out
     assert CliRunner().invoke(command, ["nothing"]).exit_code == 2
+
+
+def test_forgetting_hidden_tracks_is_measured():
+    arguments = ["retire", "--frames", "20", "--retire", "0", "--json"]
+    done = CliRunner().invoke(command, arguments)
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.output)
+    assert report["gmac_per_track"]["STMask_plus_resnet50_ada"] == pytest.approx(0.49, abs=0.01)
+    kept, at_once = report["runs"]
+    assert (kept["retire_after"], kept["identity"], kept["found"]) == (None, 1.0, 1.0)
+    assert at_once["tracks_at_the_end"] < kept["tracks_at_the_end"]
