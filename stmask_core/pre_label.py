@@ -36,6 +36,7 @@ from stmask_core.engine.results import ClipTally, TrackTally
 from stmask_core.engine.session import Model
 from stmask_core.errors import FormatError
 from stmask_core.formats.atomic import atomic_path
+from stmask_core.run_results import keep_tally
 from stmask_core.structures.detections import Detections
 from stmask_core.structures.evidence import evidence_to_bytes
 from stmask_core.tracking.tracker import Tracks
@@ -162,6 +163,7 @@ def pre_label(
             save_resume_state(resume, ResumeState(begun.run, chunk[-1].frame + 1, state, tally))
         yield from chunk
     finish_run(document, begun.run, categories={n: categories[track.category] for n, track in tally})
+    keep_tally(document, begun.run, plan.last, tally)
     if resume is not None:
         resume.unlink(missing_ok=True)
 
@@ -195,7 +197,9 @@ def save_resume_state(path: Path, state: ResumeState) -> None:
         tensors |= {"ids": torch.from_numpy(clip.tracks.ids), "ages": torch.from_numpy(clip.tracks.ages)}
         objects = clip.tracks.objects
         tensors |= {f"object.{f.name}": torch.from_numpy(getattr(objects, f.name)) for f in fields(objects)}
-    tallied = [[number, track.scores, list(track.categories.items())] for number, track in state.tally]
+    tallied = [
+        [number, track.scores, list(track.categories.items()), track.empty] for number, track in state.tally
+    ]
     metadata = {
         "run": str(state.run),
         "next_frame": str(state.next_frame),
@@ -221,8 +225,8 @@ def read_resume_state(path: Path) -> ResumeState | None:
             tracks = Tracks(Detections(**objects), tensors["ids"].numpy(), tensors["ages"].numpy())
         tally = ClipTally(
             {
-                int(number): TrackTally(list(scores), Counter(dict(map(tuple, categories))))
-                for number, scores, categories in json.loads(metadata["tally"])
+                int(number): TrackTally(list(scores), Counter(dict(map(tuple, categories))), list(empty))
+                for number, scores, categories, empty in json.loads(metadata["tally"])
             }
         )
         clip = ClipState(tracks, int(metadata["next_id"]), tensors.get("pyramid_map"), tensors.get("tower"))

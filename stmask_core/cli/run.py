@@ -270,12 +270,16 @@ def _project(place: Path, clip: Clip, state: Path) -> Iterator[Project]:
 
 
 def _write_results(out: Path, clips: list[Clip], model: Model) -> None:
-    """All projects' predictions as one YouTube-VIS results file, categories as the network numbers them."""
+    """All projects as one YouTube-VIS results file, categories as the network numbers them.
+
+    A project as the run left it gives the authors' entries; one that a person changed, what it holds now.
+    """
     from stmask_core.formats.category_lists import with_categories
     from stmask_core.formats.document_exchange import document_exchange, exchange_video
     from stmask_core.formats.exchange import Exchange, ExchangeCategory
     from stmask_core.formats.ytvis_results import write_ytvis_results
     from stmask_core.project import Project
+    from stmask_core.run_results import untouched_run, video_of_run
 
     numbered = tuple(ExchangeCategory(n, name) for n, name in enumerate(model.categories, start=1))
 
@@ -284,6 +288,11 @@ def _write_results(out: Path, clips: list[Clip], model: Model) -> None:
             with Project.open(out / f"{clip.name}.stm", read_only=True) as project:
                 document = project.document
                 record = next(iter(document.videos.values()))
+                run = untouched_run(document, record)
+                exact = None if run is None else video_of_run(document, record, run, clip.number)
+                if exact is not None:
+                    yield exact
+                    continue
                 own = Exchange(
                     document_exchange(document, []).categories,
                     (exchange_video(document, record, clip.number),),
@@ -291,7 +300,7 @@ def _write_results(out: Path, clips: list[Clip], model: Model) -> None:
                 used = {int(t.category) for t in document.tracks.of_video(record.id).values()}
                 yield from with_categories(own, numbered, {}, used=used, where="the network").videos
 
-    write_ytvis_results(Exchange(numbered, videos()), out / "results.json")
+    write_ytvis_results(Exchange(numbered, videos()), out / "results.json", keep_empty=True)
 
 
 def _overlay(project: Path) -> None:

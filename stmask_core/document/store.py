@@ -11,11 +11,14 @@ from stmask_core.document.annotation_table import Columns
 from stmask_core.document.changes import Change, Focus, Key, TableName
 from stmask_core.document.records import MaskBody, Record, RunId, TrackId
 
-EvidenceKind = Literal["evidence", "withheld"]
+EvidenceKind = Literal["evidence", "withheld", "tally"]
 
 
 class Evidence(NamedTuple):
-    """Opaque bytes kept beside a run's frame. withheld: predictions that a person's mask kept out."""
+    """Opaque bytes kept beside a run's frame. withheld: predictions that a person's mask kept out.
+
+    tally: what a run says of its tracks as a whole, beside its last frame.
+    """
 
     run: RunId
     frame: int

@@ -13,10 +13,14 @@ from stmask_core.engine.clip import FrameResult
 
 @dataclass
 class TrackTally:
-    """Scores and categories of the frames in which a track was shown."""
+    """Scores and categories of the frames in which a track was shown.
+
+    empty: frames among them in which nothing is left of its mask at the image's size.
+    """
 
     scores: list[float] = field(default_factory=list)
     categories: Counter[int] = field(default_factory=Counter)
+    empty: list[int] = field(default_factory=list)
 
     @property
     def score(self) -> float:
@@ -38,10 +42,13 @@ class ClipTally:
     def add(self, result: FrameResult) -> None:
         """Count a frame."""
         shown = result.instances
-        for number, category, score in zip(shown.track_ids, shown.category_ids, shown.scores, strict=True):
+        rows = zip(shown.track_ids, shown.category_ids, shown.scores, shown.mask_list, strict=True)
+        for number, category, score, mask in rows:
             tally = self.tracks.setdefault(int(number), TrackTally())
             tally.scores.append(float(score))
             tally.categories[int(category)] += 1
+            if mask.is_empty:
+                tally.empty.append(result.frame)
 
     def __iter__(self) -> Iterator[tuple[int, TrackTally]]:
         return iter(self.tracks.items())

@@ -49,25 +49,30 @@ ZIP_ERRORS = (  # what zipfile and its decompressors raise on damaged archives
 MOST_SQUEEZED = 100  # results shrink to about a quarter; a hundredth is a bomb
 
 
-def write_ytvis_results(exchange: Exchange, path: str | os.PathLike[str]) -> WriteReport:
-    """Write a results list; a track's score is its own, else the mean of its frames' (1 without any)."""
+def write_ytvis_results(
+    exchange: Exchange, path: str | os.PathLike[str], *, keep_empty: bool = False
+) -> WriteReport:
+    """Write a results list; a track's score is its own, else the mean of its frames' (1 without any).
+
+    keep_empty: write empty masks, as the authors' evaluation does, instead of null.
+    """
     report = WriteReport(path=Path(path))
     with atomic_write(path) as file:
         file.write("[")
         separator = "\n"
         for video in exchange.videos:
             for track in video.tracks:
-                file.write(separator + json.dumps(_result(video, track), allow_nan=False))
+                file.write(separator + json.dumps(_result(video, track, keep_empty), allow_nan=False))
                 separator = ",\n"
             report = report.with_video(video)
         file.write("\n]\n")
     return report
 
 
-def _result(video: ExchangeVideo, track: ExchangeTrack) -> dict[str, Any]:
+def _result(video: ExchangeVideo, track: ExchangeTrack, keep_empty: bool) -> dict[str, Any]:
     segmentations: list[Any] = [None] * video.length
     for observation in track.observations:
-        if not observation.mask.is_empty:
+        if keep_empty or not observation.mask.is_empty:
             segmentations[observation.frame] = observation.mask.to_coco()
     return {
         "video_id": video.id,

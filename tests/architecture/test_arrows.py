@@ -23,7 +23,8 @@ MAY_IMPORT = {
     "engine": {"model", "tracking", "video", "structures"},
     "training": {"model", "tracking", "video", "engine", "evaluation", "structures"},
     "project": {"document", "formats", "video", "structures"},
-    "pre_label": {"document", "engine", "formats", "tracking", "video", "structures"},
+    "pre_label": {"document", "engine", "formats", "tracking", "video", "structures", "run_results"},
+    "run_results": {"document", "engine", "formats", "structures"},
     "inspect_project": {"document", "model", "review", "structures"},  # the door; of model only config
     "bench": None,  # measures every room
     "cli": None,  # calls every room

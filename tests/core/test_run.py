@@ -1,5 +1,6 @@
 """``stmask run`` from the outside: projects, results, going on, bad input."""
 
+import contextlib
 import json
 import os
 import re
@@ -11,12 +12,14 @@ import numpy as np
 import pytest
 
 from stmask_core.cli import main
+from stmask_core.document.commands.tracks import delete_tracks, set_category
+from stmask_core.document.queries import category_named
 from stmask_core.opencv import cv2
 from stmask_core.project import Project
 from stmask_core.structures.evidence import evidence_from_bytes
 from stmask_core.structures.masks import Mask
 from tests.core.numbered_clips import numbered, write_clip
-from tests.core.tiny_model import write_tiny_weights
+from tests.core.tiny_model import CATEGORIES, write_tiny_weights
 
 COUNT = 20
 
@@ -64,6 +67,28 @@ def test_a_video_becomes_a_project_and_results(tmp_path, weights, capsys):
         assert len(evidence.scores) == len(evidence.masks)
 
 
+def test_what_a_person_changed_is_what_the_results_say(tmp_path, weights, capsys):
+    clip = write_clip(tmp_path / "clip.mp4", 4, size=(160, 96))
+    words = (clip, "--weights", weights, "--out", tmp_path / "out", "--json")
+
+    def results():
+        assert json.loads(run(capsys, *words)[1])["videos"][0]["already_done"]
+        return json.loads((tmp_path / "out" / "results.json").read_text())
+
+    run(capsys, *words)
+    assert results()
+    with Project.open(tmp_path / "out" / "clip.stm") as project:
+        document = project.document
+        for track in document.tracks.values():
+            if document.categories[track.category].name != "bird":
+                set_category(document, [track.id], category_named(document, "bird").id)
+    assert {entry["category_id"] for entry in results()} == {CATEGORIES.index("bird") + 1}
+    with Project.open(tmp_path / "out" / "clip.stm") as project:
+        delete_tracks(project.document, [min(project.document.tracks)])
+        left = len(project.document.tracks)
+    assert len(results()) == left
+
+
 def test_finished_videos_are_left_alone(tmp_path, weights, capsys):
     clip = write_clip(tmp_path / "clip.mp4", 6, size=(160, 96))
     words = (clip, "--weights", weights, "--out", tmp_path / "out", "--json")
@@ -100,15 +125,16 @@ def test_a_project_of_another_video_is_never_written_to(tmp_path, weights, capsy
 
 
 def test_a_killed_run_goes_on_and_ends_as_if_never_killed(tmp_path, weights, capsys):
-    clip = write_clip(tmp_path / "clip.mp4", 120, size=(160, 96))
+    clip = write_clip(tmp_path / "clip.mp4", 64, size=(160, 96))
     words = [str(clip), "--weights", str(weights), "--precision", "fp32", "--batch", "1"]
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert run(capsys, *words, "--out", whole)[0] == 0
     command = [sys.executable, "-m", "stmask_core.cli", "run", *words, "--out", str(cut)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     state = cut / ".clip.resume"
-    while process.poll() is None and not state.exists():
-        pass  # until the first chunk is on disk
+    while process.poll() is None and not state.exists():  # until the first chunk is on disk
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.02)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     status, _, errors = run(capsys, *words, "--out", cut)

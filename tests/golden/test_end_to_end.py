@@ -5,15 +5,25 @@ frames classes, counts, ids and ages are equal, boxes and scores to 2e-5; of eac
 pixels may differ (rounding at the threshold of 0.5).
 """
 
+import json
+from itertools import zip_longest
+
 import numpy as np
 import pytest
 import torch
 
+from stmask_core.document.commands.predictions import add_predictions, finish_run
+from stmask_core.document.commands.videos import add_video
 from stmask_core.engine.clip import ClipTracker, RunSettings
 from stmask_core.engine.results import ClipTally
 from stmask_core.engine.session import Model
+from stmask_core.formats.exchange import Exchange
+from stmask_core.formats.project_file import ProjectFile
+from stmask_core.formats.ytvis_results import write_ytvis_results
 from stmask_core.model.inference import optimise_for_inference
 from stmask_core.model.postprocess import DetectionSettings, detect, in_picture
+from stmask_core.pre_label import RunPlan, begin_run, predicted_frame, project_categories
+from stmask_core.run_results import keep_tally, untouched_run, video_of_run
 from stmask_core.structures.letterbox import FrameLayout
 from stmask_core.structures.masks import Mask
 from tests.golden.intermediates import Recorder, assert_frame, assert_temporal_fusion
@@ -32,7 +42,7 @@ def model_of_golden(meta):
 
 @pytest.mark.parametrize("name", CASES)
 @torch.inference_mode()
-def test_all_frames(name, record_property):
+def test_all_frames(name, record_property, tmp_path):
     golden = load(name)
     meta = text(golden, "meta_json")
     suppression = "per_class" if meta["fast_nms"] else "cross_class"
@@ -40,7 +50,7 @@ def test_all_frames(name, record_property):
     model = model_of_golden(meta)
     layout = FrameLayout(*(tuple(meta[f"{kind}_shape"][:2]) for kind in ("ori", "img", "pad")))
     tracker, tally, different, masks = ClipTracker(model, layout, settings), ClipTally(), 0, 0
-    raws = []
+    raws, results = [], []
     for start, stop in ((0, 1), (1, 3), (3, 6)):  # batches of one, two and three frames
         recorder = Recorder(model.ready)
         raw = model.ready(torch.cat([network_input(golden, frame) for frame in range(start, stop)]))
@@ -55,8 +65,10 @@ def test_all_frames(name, record_property):
             different += compare_shown(golden, frame, result.instances, layout)
             masks += len(result.instances)
             tally.add(result)
+            results.append(result)
     assert_temporal_fusion(golden, model.ready, *raws)
     compare_results(golden, tally)
+    compare_file(golden, results_file(results, tally, model, layout, tmp_path))
     record_property("golden mask pixels", (different, masks))  # summed up at the end of the test run
 
 
@@ -103,6 +115,36 @@ def compare_results(golden, tally):
     for (_, track), entry in zip(tally, expected, strict=True):
         assert track.category == entry["category_id"]
         assert abs(track.score - entry["score"]) <= TOLERANCE
+
+
+def results_file(results, tally, model, layout, folder):
+    """What ``stmask run`` writes: through a project's document into a results file."""
+    with ProjectFile.in_memory() as project:
+        document = project.document
+        height, width = layout.source
+        video = add_video(document, "clip.mp4", width=width, height=height, frame_count=len(results))
+        categories = project_categories(document, model.categories)
+        run = begin_run(document, RunPlan(video.id, 0, len(results) - 1), model, RunSettings()).id
+        add_predictions(document, run, [predicted_frame(result, categories) for result in results])
+        finish_run(document, run, categories={n: categories[track.category] for n, track in tally})
+        keep_tally(document, run, len(results) - 1, tally)
+        made = untouched_run(document, video)
+        exact = video_of_run(document, video, made, 1)
+        write_ytvis_results(Exchange((), (exact,)), folder / "results.json", keep_empty=True)
+    return json.loads((folder / "results.json").read_text())
+
+
+def compare_file(golden, entries):
+    """The results file is the authors', entry by entry."""
+    expected = text(golden, "results_json")
+    assert len(entries) == len(expected)
+    for ours, theirs in zip(entries, expected, strict=True):
+        assert ours["category_id"] == theirs["category_id"]
+        assert abs(ours["score"] - theirs["score"]) <= TOLERANCE
+        pairs = zip_longest(ours["segmentations"], theirs["segmentations"])
+        assert all((a is None) == (b is None) for a, b in pairs)
+        for mine, rle in zip(ours["segmentations"], theirs["segmentations"], strict=False):
+            assert mine is None or pixels_apart(Mask.from_coco(mine), rle) <= MOST_PIXELS
 
 
 def pixels_apart(mask, rle):

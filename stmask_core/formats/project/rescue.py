@@ -127,7 +127,7 @@ def _copy_evidence(connection: sqlite3.Connection, document: Document, lost: Cou
     with document.edit("Rescue"):
         for run, frame, kind, data in _readable(connection, "evidence", columns, 2, lost, "evidence"):
             item = Evidence(RunId(run), frame, kind, data)
-            if run in document.runs and isinstance(data, bytes) and kind in ("evidence", "withheld"):
+            if run in document.runs and isinstance(data, bytes) and kind in ("evidence", "withheld", "tally"):
                 document.put_evidence(item.run, item.frame, item.data, item.kind)
 
 
