@@ -330,3 +330,20 @@ def test_recall_where_asks_only_for_chosen_objects():
     recall = recall_where(matches, {1: hidden})
     assert (recall.found, recall.asked, recall.fraction) == (1, 2, 0.5)
     assert math.isnan(recall_where(matches, {}).fraction)
+
+
+@pytest.mark.extra
+@pytest.mark.parametrize("method", ["osvos", "rvos"])
+def test_real_results_on_real_clips_equal_the_official_scorer(extra_data, method):
+    stored = extra_data.parent / "eval_golden" / "real_public_oracle.json"
+    if not stored.is_file():
+        pytest.skip("the official scorer's numbers on the real clips are absent")
+    expected = json.loads(stored.read_text())[method]["ytvoseval"]
+    truth = extra_data / "gt" / "instances_all.uncompressed.json"
+    compared = read_comparison(truth, extra_data / "results" / f"davis_{method}_results.json")
+    found = evaluate_ytvis(compared.clips, compared.categories)
+    assert {n: getattr(found.precision, n) for n in NAMES} == {n: approx(expected["stats"][n]) for n in NAMES}
+    ids = {name: id_ for id_, name in found.categories.items()}
+    for name, of_class in expected["per_class"].items():
+        ours = found.per_category[ids[name]]
+        assert {n: getattr(ours, n) for n in NAMES} == {n: approx(of_class[n]) for n in NAMES}, name
