@@ -31,6 +31,13 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(
             f"golden clips: {different} pixels differ in {masks} masks of {len(counts)} clips"
         )
+    alike = [p["bf16 against fp32"] for p in properties if "bf16 against fp32" in p]
+    if alike:
+        iou, found, identity = (sum(values[i] for values in alike) / len(alike) for i in range(3))
+        terminalreporter.write_line(
+            f"golden clips, bf16 against fp32: mask IoU {iou:.3f}, {found:.1%} of the instances found,"
+            f" {identity:.1%} of those under the same identity ({len(alike)} clips)"
+        )
 
 
 def pytest_runtest_setup(item):
