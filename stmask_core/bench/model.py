@@ -20,6 +20,7 @@ from stmask_core.model.config import CONFIGS, ModelConfig
 from stmask_core.model.deformable import DeformableConvolution, ModulatedDeformableConvolution
 from stmask_core.model.inference import fastest_dtype, optimise_for_inference
 from stmask_core.model.initialise import new_network
+from stmask_core.model.local_branches import can_be_local
 from stmask_core.model.mask_assembly import assemble_masks
 from stmask_core.model.postprocess import DetectionSettings, detect, image_mask
 from stmask_core.model.preprocess import network_input
@@ -46,7 +47,7 @@ class Measurement:
     network_ms: float  # the batched part: image tensor to raw outputs
     frame_ms: float  # all stages of a frame, one after the other
     frames_per_second: float
-    gmac: float  # multiply-adds of the batched part, in billions
+    gmac: float  # multiply-adds of the batched part, in billions; where branches are looked up, without those
     peak_fraction: float  # of the measured matrix product peak, batched part
     stages_ms: dict[str, float]
     times_faster_than_authors: float | None  # against the middle of their range; CPU only
@@ -119,13 +120,14 @@ def measure(
     repeats: int,
 ) -> Measurement:
     """Time the network and what follows it; ``network`` is ready for inference on ``device``."""
-    gmac = count_gmac(network.config)["total"]
+    dense = is_dense(network, device)
+    gmac = count_gmac(network.config, dense=dense)["total"]
     images = torch.randn(batch, 3, *PADDED, device=device)
     with torch.inference_mode():
-        network_ms = median_ms(lambda: network(images), device, repeats=repeats) / batch
+        network_ms = median_ms(lambda: network(images, dense=dense), device, repeats=repeats) / batch
         stages = {name: ms / batch for name, ms in stage_times(network, images, device, repeats).items()}
         stages |= per_frame_stages(network, images, device, tracks, repeats)
-    per_frame = ("preprocess", "carry", "masks", "detection", "association", "image_masks")
+    per_frame = ("preprocess", "carry", "masks", "detection", "looked_up", "association", "image_masks")
     frame_ms = network_ms + sum(stages[name] for name in per_frame)
     seconds = AUTHORS_SECONDS.get(configuration) if device == "cpu" else None
     return Measurement(
@@ -156,10 +158,10 @@ def stage_times(network: STMask, images: torch.Tensor, device: str, repeats: int
             watched.append(("backbone_deformable", module))
         elif isinstance(module, DeformableConvolution):
             watched.append(("heads_calibration", module))
-    stopwatch = Stopwatch(device)
+    stopwatch, dense = Stopwatch(device), is_dense(network, device)
     with stopwatch.watching(watched):
         for _ in range(repeats):
-            network(images)
+            network(images, dense=dense)
             settle(device)
             stopwatch.end_run()
     return stopwatch.medians_ms()
@@ -175,6 +177,8 @@ def per_frame_stages(
     corners.sort(axis=1)
     boxes = torch.from_numpy(corners.reshape(tracks, 4)).float().to(device)
     coefficients = raw.mask_coefficients[0, :tracks]
+    looked_up = network(images[:1], dense=is_dense(network, device))
+    anchors = torch.linspace(0, len(raw.anchors) - 1, tracks, device=device).long()
     filmed = np.random.default_rng(1).integers(0, 256, (*FILMED, 3), dtype=np.uint8)
     layout = squashed(FILMED, (FRAME[1], FRAME[0]))
     every = DetectionSettings(min_class_score=0.0)  # random weights are sure of nothing
@@ -187,6 +191,7 @@ def per_frame_stages(
         "carry": lambda: network.carry(features, features, boxes, coefficients),
         "masks": lambda: assemble_masks(raw.prototypes[0], coefficients, boxes),
         "detection": lambda: detect(raw, 0, every),
+        "looked_up": lambda: looked_up.described(0, anchors),
         "association": lambda: score_terms(found, known),
         "image_masks": lambda: [image_mask(soft, layout) for soft in found.masks],
     }
@@ -196,15 +201,23 @@ def per_frame_stages(
     return {"carry": 0.0, **times}
 
 
-def count_gmac(config: ModelConfig) -> dict[str, float]:
-    """Multiply-adds of one frame at 384x640 in billions, by part; sampling and resizing not counted."""
+def is_dense(network: STMask, device: str) -> bool:
+    """False where a run looks coefficients and embeddings up, see ``raw_outputs`` of the engine."""
+    return device.startswith("cuda") or not can_be_local(network.prediction_layers[0])  # type: ignore[arg-type]
+
+
+def count_gmac(config: ModelConfig, *, dense: bool = True) -> dict[str, float]:
+    """Multiply-adds of one frame at 384x640 in billions, by part; sampling and resizing not counted.
+
+    dense: with coefficients and embeddings of every anchor.
+    """
     network = skeleton(config).eval()
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
-        return counted(counter, network, torch.empty(1, 3, *PADDED, device="meta"))
+        return counted(counter, network, torch.empty(1, 3, *PADDED, device="meta"), dense)
 
 
-def counted(counter: FlopCounterMode, network: STMask, images: torch.Tensor) -> dict[str, float]:
+def counted(counter: FlopCounterMode, network: STMask, images: torch.Tensor, dense: bool) -> dict[str, float]:
     """Run the parts one after the other and read the counter between them."""
     parts: dict[str, float] = {}
     done = 0.0
@@ -222,7 +235,7 @@ def counted(counter: FlopCounterMode, network: STMask, images: torch.Tensor) -> 
     network.proto_net(pyramid[0])
     part("prototypes")
     for level in pyramid:
-        network.prediction_layers[0](level)
+        network.prediction_layers[0](level, dense=dense)
     part("heads")
     parts["total"] = round(done, 2)
     return parts

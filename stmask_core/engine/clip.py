@@ -246,7 +246,9 @@ def raw_outputs(model: Model, pictures: list[Picture], layout: FrameLayout) -> R
     if any(picture.shape[:2] != layout.source for picture in pictures):
         raise InferenceError("The frames of the clip differ in size.", "Run clips of one size.")
     try:
-        return model.ready(network_input(pictures, layout).to(model.device))
+        images = network_input(pictures, layout).to(model.device)
+        # looking anchors up saves multiply-adds, but a graphics card would wait for many small questions
+        return model.ready(images, dense=model.device.type != "cpu")
     except torch.cuda.OutOfMemoryError as error:
         raise InferenceError("The device ran out of memory.", "Use a smaller --batch.") from error
     except RuntimeError as error:

@@ -14,7 +14,10 @@ from stmask_core.model.config import Calibration, ModelConfig
 
 @dataclass(frozen=True)
 class LevelOutput:
-    """Raw outputs of one pyramid level. Rows n = kernels*(y*w + x) + k, centerness as configured."""
+    """Raw outputs of one pyramid level. Rows n = kernels*(y*w + x) + k, centerness as configured.
+
+    mask_coefficients, embeddings: no rows when they were not asked for.
+    """
 
     tower: Tensor  # (B, C, h, w), after ReLU: the feature temporal fusion reuses
     box_deltas: Tensor  # (B, h*w*kernels, 4)
@@ -42,21 +45,27 @@ class PredictionHead(nn.Module):
         self.bbox_extra = _tower(channels)
         self.mask_extra = _tower(channels)
 
-    def forward(self, level: Tensor) -> LevelOutput:
-        """One pyramid map (B, C, h, w) -> its raw outputs."""
+    def forward(self, level: Tensor, *, dense: bool = True) -> LevelOutput:
+        """One pyramid map (B, C, h, w) -> its raw outputs. dense: also those of the mask and track branch."""
         tower = self.upfeature(level)
         box_features = self.bbox_extra(tower)
         deltas = [layer(box_features) for layer in self.bbox_layer]  # (B, 4, h, w) per kernel
         classes = _apply(self.conf_layer, self.conf_extra(tower), deltas)
-        masks = _apply(self.mask_layer, self.mask_extra(tower), deltas)
-        embeddings = _apply(self.track_layer, self.track_extra(tower), deltas)
+        if dense:
+            masks = rows_by_cell(_apply(self.mask_layer, self.mask_extra(tower), deltas))
+            embeddings = rows_by_cell(_apply(self.track_layer, self.track_extra(tower), deltas))
+        else:
+            masks, embeddings = (
+                tower.new_zeros(len(tower), 0, layer[0].out_channels)
+                for layer in (self.mask_layer, self.track_layer)
+            )
         return LevelOutput(
             tower=tower,
             box_deltas=rows_by_cell(deltas).float(),
             centerness=self._centerness(box_features),
             class_logits=rows_by_cell(classes).float(),
-            mask_coefficients=rows_by_cell(masks).float(),
-            embeddings=F.normalize(rows_by_cell(embeddings).float(), dim=-1),
+            mask_coefficients=masks.float(),
+            embeddings=F.normalize(embeddings.float(), dim=-1),
         )
 
     def _centerness(self, box_features: Tensor) -> Tensor:

@@ -68,10 +68,10 @@ class _Candidates:
         self._raw, self._row, self._settings = raw, row, settings
         probabilities = raw.class_logits[row].softmax(-1)[:, 1:]  # (A, K)
         best, _ = probabilities.max(1)
-        self._able = best > settings.min_class_score
-        self._probabilities = probabilities[self._able]
-        self._centerness = raw.centerness[row][self._able][:, 0]
-        self._boxes = decode_boxes(raw.box_deltas[row][self._able], raw.anchors[self._able])
+        self._anchors = (best > settings.min_class_score).nonzero()[:, 0]
+        self._probabilities = probabilities[self._anchors]
+        self._centerness = raw.centerness[row][self._anchors][:, 0]
+        self._boxes = decode_boxes(raw.box_deltas[row][self._anchors], raw.anchors[self._anchors])
         choose = {"cross_class": _cross_class, "per_class": _per_class, "greedy": _greedy}[
             settings.suppression
         ]
@@ -82,7 +82,7 @@ class _Candidates:
     def detections(self) -> Detections:
         """What suppression keeps, best first."""
         raw, row, kept = self._raw, self._row, self._kept
-        boxes, coefficients = self._boxes[kept], raw.mask_coefficients[row][self._able][kept]
+        boxes, (coefficients, embeddings) = self._boxes[kept], raw.described(row, self._anchors[kept])
         masks = assemble_masks(raw.prototypes[row], coefficients, boxes)
         return Detections(
             boxes=_array(boxes),
@@ -90,7 +90,7 @@ class _Candidates:
             scores=_array(self._scores),
             centerness=_array(self._centerness[kept]),
             coefficients=_array(coefficients),
-            embeddings=_array(raw.embeddings[row][self._able][kept]),
+            embeddings=_array(embeddings),
             masks=_array(masks),
         )
 
@@ -105,7 +105,7 @@ class _Candidates:
         order = order[scores[order] > self._settings.require_score]
         alike = pairwise_iou(self._boxes[order], self._boxes[self._kept])
         order = order[(alike <= SAME_BOX_IOU).all(1)][:CONSIDERED]
-        coefficients = self._raw.mask_coefficients[self._row][self._able][order]
+        coefficients, _ = self._raw.described(self._row, self._anchors[order])
         soft = _array(assemble_masks(self._raw.prototypes[self._row], coefficients, self._boxes[order]))
         bits = np.concatenate([found.masks, soft]).reshape(len(found) + len(soft), -1) > MASK_THRESHOLD
         cells = bits.astype(np.float32)

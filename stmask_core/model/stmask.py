@@ -17,6 +17,7 @@ from stmask_core.model.box_coding import center_form, decode_boxes
 from stmask_core.model.config import ModelConfig
 from stmask_core.model.fpn import FeaturePyramid, Pyramid, prototype_net
 from stmask_core.model.heads import PredictionHead
+from stmask_core.model.local_branches import LocalBranches, can_be_local
 from stmask_core.model.temporal import TemporalNet, fusion_map, roi_align, sanitise_rois
 
 TRACKS_AT_ONCE = 64  # bounds the memory of temporal fusion: released tracks are never forgotten
@@ -50,6 +51,13 @@ class RawOutput:
         Tensor  # (B, C, h, w), head tower at the correlation level; as in the paper: its pyramid map
     )
     correlation_map: Tensor  # (B, C, h, w), the pyramid map of the correlation level
+    local: LocalBranches | None = None  # when coefficients and embeddings have no rows: looks them up
+
+    def described(self, row: int, anchors: Tensor) -> tuple[Tensor, Tensor]:
+        """(mask coefficients (N, P), embeddings (N, E)) of anchors (N,), by number, of frame ``row``."""
+        if self.local is not None:
+            return self.local.of(row, anchors)
+        return self.mask_coefficients[row][anchors], self.embeddings[row][anchors]
 
     def frame_features(self, index: int) -> FrameFeatures:
         """What ``STMask.carry`` needs of frame ``index`` of the batch."""
@@ -71,12 +79,18 @@ class STMask(nn.Module):
         if config.temporal_fusion:
             self.TemporalNet = TemporalNet(config)
 
-    def forward(self, images: Tensor) -> RawOutput:
-        """Normalised images (B, 3, H, W), H and W multiples of 32 -> raw outputs."""
+    def forward(self, images: Tensor, *, dense: bool = True) -> RawOutput:
+        """Normalised images (B, 3, H, W), H and W multiples of 32 -> raw outputs.
+
+        dense: off leaves coefficients and embeddings to ``RawOutput.described``, where the head allows it.
+        """
         dtype = next(self.fpn.parameters()).dtype  # float32, or what optimise_for_inference chose
         pyramid = self.fpn(*self.backbone(images.to(dtype)))
         prototypes = F.relu(self.proto_net(pyramid[0])).permute(0, 2, 3, 1).float()  # (B, Hp, Wp, P)
-        levels = [self.prediction_layers[0](level) for level in pyramid]
+        head = self.prediction_layers[0]
+        assert isinstance(head, PredictionHead)
+        dense = dense or not can_be_local(head)
+        levels = [head(level, dense=dense) for level in pyramid]
         sizes = tuple((level.shape[2], level.shape[3]) for level in pyramid)
         chosen = self.config.correlation_level
         pools_tower = self.config.temporal_features == "tower"
@@ -91,6 +105,7 @@ class STMask(nn.Module):
             pyramid=pyramid,
             tower_features=levels[chosen].tower if pools_tower else pyramid[chosen],
             correlation_map=pyramid[chosen],
+            local=None if dense else LocalBranches(head, tuple(level.tower for level in levels)),
         )
 
     def carry(

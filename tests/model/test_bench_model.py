@@ -26,6 +26,13 @@ def test_multiply_adds(name, total):
     )
 
 
+def test_looking_anchors_up_saves_the_branches():
+    config = CONFIGS["STMask_plus_resnet50_ada"]
+    dense, local = (bench.count_gmac(config, dense=dense) for dense in (True, False))
+    assert dense["heads"] - local["heads"] == pytest.approx(20.2, abs=0.1)
+    assert dense["backbone"] == local["backbone"]
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_measurement_holds_together(dtype):
     network = optimise_for_inference(new_network(SMALL), dtype)
@@ -39,6 +46,7 @@ def test_a_measurement_holds_together(dtype):
         "prototypes",
         "heads",
         "carry",
+        "looked_up",
     }
     assert min(stages.values()) > 0
     assert stages["backbone_deformable"] < stages["backbone"]

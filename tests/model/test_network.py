@@ -168,6 +168,30 @@ def test_a_batch_equals_its_frames(name):
             assert torch.allclose(getattr(together, field)[i], getattr(alone, field)[0], atol=2e-5), field
 
 
+@pytest.mark.parametrize("name", ["released", "released ada", "table1_without_fca"])
+@torch.inference_mode()
+def test_looked_up_anchors_are_the_dense_ones(name):
+    network = new_network(TABLES[name], seed=6).eval()
+    for parameter in network.prediction_layers[0].parameters():
+        if parameter.dim() == 1:
+            parameter += 0.1  # a bias in every layer: the padding must stay zero behind it
+    dense, local = network(images()), network(images(), dense=False)
+    assert local.mask_coefficients.shape == (2, 0, 8)
+    assert local.embeddings.shape == (2, 0, 12)
+    assert torch.equal(local.class_logits, dense.class_logits)
+    everything = torch.arange(len(dense.anchors)).flip(0)
+    for anchors in (everything, everything[5:6], everything[:0]):
+        for ours, theirs in zip(local.described(1, anchors), dense.described(1, anchors), strict=True):
+            assert ours.shape == theirs.shape
+            assert torch.allclose(ours, theirs, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_branches_with_fcb_are_not_looked_up():
+    network = new_network(TABLES["table4_fca_ali"]).eval()
+    assert network(images(1), dense=False).local is None
+
+
 @torch.inference_mode()
 def test_centerness_orders_hold_the_same_values():
     released, correct = new_network(SMALL, seed=2).eval(), new_network(CORRECT, seed=2).eval()
