@@ -69,6 +69,20 @@ def test_released_configurations_are_recognised_by_keys_and_shapes(name):
     assert name in released_names(config)
 
 
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_released_file_is_read_with_and_without_a_prefix(name, tmp_path):
+    state = {
+        key: torch.zeros((), dtype=getattr(torch, entry["dtype"])).expand(entry["shape"])
+        for key, entry in inventory(name).items()
+    }
+    path = tmp_path / f"{name}.pth"
+    for prefix in ("", "module."):
+        torch.save({prefix + key: value for key, value in state.items()}, path)
+        read = read_checkpoint(path)
+        assert (read.name, read.config) == (name, CONFIGS[name])
+        assert list(read.state_dict) == list(state)
+
+
 def test_our_file_comes_back_whole(tiny, tmp_path):
     path = tmp_path / "tiny.safetensors"
     save_checkpoint(path, tiny, NAMES, {"steps": 12})
