@@ -69,7 +69,7 @@ def network_line(network: dict[str, Any]) -> str:
     level, patch = network["correlation_level"] + 3, network["correlation_patch"]
     backbone = f"{network['backbone']} {'-'.join(map(str, network['blocks']))}"
     if network["deformable_interval"]:
-        backbone += f", every {network['deformable_interval']}. block deformable"
+        backbone += f", deformable at interval {network['deformable_interval']}"
     facts = [
         backbone,
         f"{network['num_classes'] - 1} categories",
@@ -77,7 +77,7 @@ def network_line(network: dict[str, Any]) -> str:
         f"FCB {', '.join(calibrated)}" if calibrated else "no FCB",
         f"temporal fusion P{level}, {patch}x{patch}" if network["temporal_fusion"] else "no temporal fusion",
     ]
-    return f"{network['name']:34}{'; '.join(facts)}"
+    return f"{network['name']:36}{'; '.join(facts)}"
 
 
 def describe(path: Path) -> dict[str, Any]:
