@@ -11,6 +11,7 @@ from stmask_core.cli.bench import command
 from stmask_core.model.config import CONFIGS
 from stmask_core.model.inference import optimise_for_inference
 from stmask_core.model.initialise import new_network
+from tests.core.tiny_model import write_tiny_weights
 from tests.model.test_network import SMALL
 
 
@@ -67,8 +68,10 @@ def test_command_line(monkeypatch, capsys):
     assert CliRunner().invoke(command, ["nothing"]).exit_code == 2
 
 
-def test_forgetting_hidden_tracks_is_measured():
-    arguments = ["retire", "--frames", "20", "--retire", "0", "--json"]
+def test_forgetting_hidden_tracks_is_measured(tmp_path):
+    write_tiny_weights(tmp_path / "tiny.safetensors")
+    weights = ["--weights", str(tmp_path / "tiny.safetensors")]
+    arguments = ["retire", "--frames", "20", "--retire", "0", *weights, "--json"]
     done = CliRunner().invoke(command, arguments)
     assert done.exit_code == 0, done.output
     report = json.loads(done.output)
