@@ -112,3 +112,16 @@ def test_the_guide_says_what_the_catalogue_says():
         [f"`{d.name}`", d.formula, d.undefined, f"{d.low:g}, {d.high:g}", d.source] for d in DIAGNOSTICS
     ]
     assert all(d.formula and d.undefined and d.source for d in DIAGNOSTICS)
+
+
+def test_the_guide_has_the_measured_numbers():
+    text = (REPOSITORY / "docs" / "guide" / "inspect.md").read_text(encoding="utf-8")
+    part = text[text.index("## What the diagnostics are worth") : text.index("| **risk** |")]
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in part.splitlines()
+        if line.startswith("| `")
+    ]
+    told = {row[0].split("`")[1]: (float(row[1]), float(row[-1]), "not shown" not in row[0]) for row in rows}
+    assert told == {d.name: (AUROC[d.name], WEIGHTS[d.name], d.shown) for d in DIAGNOSTICS}
+    assert [value for value, _, _ in told.values()] == sorted(AUROC.values(), reverse=True)
