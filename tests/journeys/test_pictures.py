@@ -194,7 +194,7 @@ def test_failures(user, sample, weights, camera):
 
 
 def test_replay(user, sample, weights, camera):
-    run_over(user, sample, weights, last=44)
+    run_over(user, sample, weights, last=44 if FOR_THE_GUIDE else 7)
     user.key("Ctrl+Alt+R")
     flow = user.window.replay_flow
     user.until(lambda: not flow.is_busy, timeout=60_000)
@@ -202,7 +202,7 @@ def test_replay(user, sample, weights, camera):
     user.until(lambda: flow.dialog.pages.currentIndex() == 1 and not flow.is_busy, timeout=300_000)
     flow.dialog.form.editors["new_score"].setValue(2.2)
     user.until(lambda: not flow.is_busy, timeout=60_000)
-    user.window.navigation.jump(24)
+    user.window.navigation.jump(24 if FOR_THE_GUIDE else 4)
     camera.take(flow.dialog, "replay")
 
 
