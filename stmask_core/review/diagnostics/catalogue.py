@@ -70,7 +70,7 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
             "= similarity + w1 mask IoU + w2 box IoU with the run's own weights"
         ),
         undefined="not detected here; the first detections of a video",
-        source="paper, Eq. 14",
+        source="paper, Eq. 15",
         measure=identity.small_margin,
     ),
     Diagnostic(
@@ -92,7 +92,7 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
         words="it looks different from its track",
         formula="1 - cosine(embedding of the detection, of the track)",
         undefined="not detected here, or new",
-        source="paper, Eq. 14",
+        source="paper, Eq. 15",
         measure=identity.dissimilarity,
     ),
     Diagnostic(
@@ -103,7 +103,7 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
         words="another track looks just like it",
         formula="cosine to the most similar other track - cosine to its own",
         undefined="not detected here, new, or the only track",
-        source="paper, Eq. 14",
+        source="paper, Eq. 15",
         measure=identity.indistinctness,
     ),
     Diagnostic(
