@@ -74,6 +74,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("show_truth", VIEW, "Truth over the masks", "Alt+G", VIDEO, True),
     _a("more_opacity", VIEW, "More opaque masks", "Ctrl+]", VIDEO),
     _a("less_opacity", VIEW, "Less opaque masks", "Ctrl+[", VIDEO),
+    _a("display", VIEW, "Opacity, brightness, contrast…", "Alt+B", VIDEO),
     _a("theme_dark", VIEW, "Dark theme"),
     _a("theme_light", VIEW, "Light theme"),
     _a("theme_system", VIEW, "System theme"),
@@ -198,6 +199,9 @@ PRESETS: Mapping[str, Mapping[str, str]] = {
 }  # fmt: skip
 
 
+SPACE = QKeySequence("Space")
+
+
 def tr(text: str) -> str:
     """Translate a text of the action table."""
     return QCoreApplication.translate("actions", text)
@@ -250,6 +254,12 @@ class Actions(QObject):
         """Give every action its shortcuts."""
         for spec in ACTIONS:
             self.by_id[spec.id].setShortcuts([QKeySequence(key) for key in keys_of(spec, preset, own)])
+
+    def press_space(self) -> None:
+        """What Space does, where the canvas had to wait whether it is a key or the hand."""
+        for action in self.by_id.values():
+            if SPACE in action.shortcuts():
+                action.trigger()
 
     def enable(self, present: set[str]) -> None:
         """Enable the actions whose need is in ``present``."""

@@ -30,7 +30,12 @@ ICONS = {
     "redo": "redo",
     "export": "export",
     "import": "import",
-    "play": "play-pause",
+    "play": "play",
+    "next_frame": "step-forward",
+    "previous_frame": "step-backward",
+    "loop": "repeat",
+    "display": "brightness-6",
+    "validate": "check-all",
     "run": "robot-outline",
     "settings": "cog-outline",
     "cut_track": "content-cut",
@@ -49,3 +54,9 @@ def apply_icons(actions: Mapping[str, QAction], colour: str, faint: str) -> None
     """Give the actions their icons in the theme's text colours."""
     for name, icon in ICONS.items():
         actions[name].setIcon(qtawesome.icon(f"mdi6.{icon}", color=colour, color_disabled=faint))
+
+
+def show_playing(play: QAction, playing: bool, colour: str, faint: str) -> None:
+    """The icon of what pressing "play" would do now."""
+    icon = "pause" if playing else "play"
+    play.setIcon(qtawesome.icon(f"mdi6.{icon}", color=colour, color_disabled=faint))

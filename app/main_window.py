@@ -11,9 +11,9 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
     QDockWidget,
-    QLabel,
     QMainWindow,
     QMenu,
+    QSplitter,
     QStackedWidget,
     QToolBar,
     QVBoxLayout,
@@ -27,6 +27,7 @@ from app.panels.press_keys import PressKeys
 from app.panels.run_strip import RunStrip
 from app.panels.start_page import StartPage
 from app.timeline.timeline_view import TimelineView
+from app.top_bar import TopBar
 
 TOOLS = (
     "select",
@@ -50,14 +51,17 @@ CONTEXT_MENU = (
 )  # fmt: skip
 GROUP_STARTS = {  # a line is drawn above these in their menus
     "add_video", "snapshot", "quit", "copy_mask", "select_all", "settings", "show_masks", "more_opacity",
-    "theme_dark", "next_pane", "panel_tracks", "first_frame", "next_keyframe", "go_to_frame", "range_start",
+    "display", "next_pane", "panel_tracks", "first_frame", "next_keyframe", "go_to_frame", "range_start",
     "loop", "next_video", "lock_track", "merge_tracks", "extend_track", "delete_range", "brush_smaller",
     "grow_mask", "interpolate", "delete_mask", "pause_run", "add_note", "inspect", "next_event", "validate",
     "tour",
 }  # fmt: skip
-LAYOUT_VERSION = 1
-CANVAS_SHARE = 0.57  # of the window's area
-RIGHT_LEAST_PX, RIGHT_MOST_PX, BELOW_MOST_PX = 270, 330, 300
+LAYOUT_VERSION = 2
+CANVAS_SHARE = 0.56  # of the window's area
+RIGHT_LEAST_PX, RIGHT_MOST_PX, BELOW_MOST_PX = 290, 340, 320
+SECTION_GAP_PX = 7
+SECTION_SHARES = 0.38, 0.62  # of the tracks, and of the panel below
+TRACKS = "tracks"  # the panel that is always there
 RAW_KEY = Qt.Key.Key_QuoteLeft
 
 
@@ -89,9 +93,9 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self._pages)
         self.setAcceptDrops(True)
         self._make_menus()
+        self._make_top_bar()
         self._make_tool_bar()
         self._make_docks()
-        self._make_status_bar()
         self._share_keys()
         self.resize(1440, 900)
         self.show_video_page(False)
@@ -104,15 +108,17 @@ class MainWindow(QMainWindow):
         for dock in (self.right_dock, self.timeline_dock):
             dock.setVisible(shown)
         self.tool_bar.setVisible(shown)
+        self.top_bar.setVisible(shown)
         (self.canvas if shown else self.start_page).setFocus()
         if shown and not self._arranged:
             self._arranged = True
             self._share_room()
 
     def show_panel(self, name: str) -> None:
-        """Bring one tab of the right dock to the front."""
+        """Make one panel of the right dock visible; the tracks always are."""
         self.right_dock.show()
-        self.tabs.setCurrentWidget(self.panels[name])
+        if name != TRACKS:
+            self.tabs.setCurrentWidget(self.panels[name])
 
     def make_room_below(self, height: int) -> None:
         """Make the timeline at least so tall, at most half of the window; it never shrinks."""
@@ -121,8 +127,8 @@ class MainWindow(QMainWindow):
             self.resizeDocks([self.timeline_dock], [wanted], Qt.Orientation.Vertical)
 
     def next_pane(self) -> None:
-        """Move the keyboard focus: canvas, timeline, right dock, and round again."""
-        panes = [self.canvas, self.timeline, self.tabs.currentWidget()]
+        """Move the keyboard focus: canvas, timeline, tracks, the panel in front, and round again."""
+        panes = [self.canvas, self.timeline, self.panels[TRACKS], self.tabs.currentWidget()]
         here = self.focusWidget()
         at = next(
             (i for i, p in enumerate(panes) if here is not None and (p is here or p.isAncestorOf(here))), -1
@@ -162,6 +168,7 @@ class MainWindow(QMainWindow):
         """Remember sizes and places."""
         if self._pages.currentIndex() == 1:
             self._layout_store.setValue("layout/state", self.saveState(LAYOUT_VERSION))
+            self._layout_store.setValue("layout/sections", self._sections.saveState())
         self._layout_store.setValue("layout/geometry", self.saveGeometry())
 
     def _restore_layout(self) -> None:
@@ -173,6 +180,9 @@ class MainWindow(QMainWindow):
             self.restoreGeometry(geometry)
         if isinstance(state, QByteArray) and self.restoreState(state, LAYOUT_VERSION):
             self._arranged = True
+            sections = self._layout_store.value("layout/sections")
+            if isinstance(sections, QByteArray):
+                self._sections.restoreState(sections)
             self.show_video_page(False)
 
     def _share_room(self) -> None:
@@ -182,6 +192,7 @@ class MainWindow(QMainWindow):
         canvas_width = width - right - self.tool_bar.sizeHint().width()
         bars = self.menuBar().sizeHint().height() + self.statusBar().sizeHint().height()
         below = round(height - bars - CANVAS_SHARE * width * height / canvas_width)
+        self._sections.setSizes([round(share * height) for share in SECTION_SHARES])
         self.resizeDocks([self.right_dock], [right], Qt.Orientation.Horizontal)
         self.resizeDocks([self.timeline_dock], [min(below, BELOW_MOST_PX)], Qt.Orientation.Vertical)
 
@@ -196,6 +207,18 @@ class MainWindow(QMainWindow):
                 menu.addSeparator()
             menu.addAction(self.table.by_id[spec.id])
             self.addAction(self.table.by_id[spec.id])
+
+    def _make_top_bar(self) -> None:
+        self.top_bar = TopBar(self.table.by_id)
+        bar = self.menuBar()
+        if bar.isNativeMenuBar():  # where the desktop shows the menus there is no corner beside them
+            above = QToolBar(self.top_bar.tr("Playing and verbs"), self)
+            above.setObjectName("top")
+            above.setMovable(False)
+            above.addWidget(self.top_bar)
+            self.addToolBar(Qt.ToolBarArea.TopToolBarArea, above)
+        else:
+            bar.setCornerWidget(self.top_bar, Qt.Corner.TopRightCorner)
 
     def _make_tool_bar(self) -> None:
         self.tool_bar = QToolBar(self.tr("Tools"), self)
@@ -218,9 +241,13 @@ class MainWindow(QMainWindow):
         action.setToolTip(f"{action.text()} ({keys})" if keys else action.text())
 
     def _make_docks(self) -> None:
-        self.tabs = PanelDeck(list(self.panels.values()))
+        self.tabs = PanelDeck([panel for name, panel in self.panels.items() if name != TRACKS])
+        self._sections = QSplitter(Qt.Orientation.Vertical)
+        self._sections.addWidget(self.panels[TRACKS])
+        self._sections.addWidget(self.tabs)
+        self._sections.setHandleWidth(SECTION_GAP_PX)
         self.right_dock = self._dock(
-            "panels", self.tr("Panels"), self.tabs, Qt.DockWidgetArea.RightDockWidgetArea
+            "panels", self.tr("Panels"), self._sections, Qt.DockWidgetArea.RightDockWidgetArea
         )
         below = QWidget()
         column = QVBoxLayout(below)
@@ -241,11 +268,6 @@ class MainWindow(QMainWindow):
         dock.setFeatures(QDockWidget.DockWidgetFeature.NoDockWidgetFeatures)
         self.addDockWidget(area, dock)
         return dock
-
-    def _make_status_bar(self) -> None:
-        self.place = QLabel()
-        self.place.setAccessibleName(self.tr("Frame and time"))
-        self.statusBar().addPermanentWidget(self.place)
 
     def _share_keys(self) -> None:
         """Space and Enter press the button that Tab has reached; a click leaves the keyboard where it is."""

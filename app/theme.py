@@ -22,6 +22,12 @@ QToolButton {{ border: none; border-radius: 4px; padding: 5px; }}
 QToolButton:hover {{ background: {raised}; }}
 QToolButton:checked {{ background: {accent}; color: {base}; }}
 QToolButton:focus, QPushButton:focus {{ border: 1px solid {accent}; }}
+QToolButton#word {{ padding: 3px 8px; }}
+QFrame#line {{ background: {line}; border: none; }}
+QMenuBar {{ background: {window}; }}
+QMenuBar::item {{ padding: 8px 9px; background: transparent; border-radius: 4px; }}
+QMenuBar::item:selected {{ background: {raised}; }}
+QTabWidget::pane {{ border: 1px solid {line}; }}
 QToolButton#panel {{ color: {faint}; padding: 5px 3px; border-radius: 0; border-bottom: 2px solid {line}; }}
 QToolButton#panel:hover {{ color: {text}; }}
 QToolButton#panel:checked {{ background: transparent; color: {text}; border-bottom-color: {accent}; }}

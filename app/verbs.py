@@ -10,6 +10,7 @@ from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 
 from app.dialogs.about import ask_frame, show_about
+from app.dialogs.display_dialog import DisplayDialog
 from app.dialogs.palette_dialog import PaletteDialog
 from app.dialogs.settings_dialog import SettingsDialog
 from app.dialogs.shortcuts_dialog import ShortcutsDialog
@@ -119,6 +120,7 @@ def _view_verbs(w: Window) -> Verbs:
         "zoom_out": lambda: canvas.zoom(0.8),
         "more_opacity": partial(fade, 0.1),
         "less_opacity": partial(fade, -0.1),
+        "display": lambda: DisplayDialog(w.main, canvas, w.view_state).show(),
         "theme_dark": partial(w.settings.update, theme="dark"),
         "theme_light": partial(w.settings.update, theme="light"),
         "theme_system": partial(w.settings.update, theme="system"),

@@ -15,6 +15,7 @@ from PySide6.QtGui import QImage, QPixmap
 from app.canvas.canvas_view import CanvasView
 from app.canvas.items import CanvasItem
 from app.document_bridge import DocumentBridge
+from app.panels.event_rows import ObjectView
 from app.panels.tracks_panel import TracksPanel
 from app.playback.frame_loader import FrameLoader
 from app.timeline.diagnostic_strips import BY_DEFAULT, look_strips
@@ -32,12 +33,14 @@ LANES_MS = 80  # the lanes and the table follow a burst of edits at this pace
 STRIPS_MS = 400
 MOST_STRIP_MASKS = 2_000_000  # beyond this the score strip shows the selection only
 THUMBNAIL_PX = 160
+BY_ITSELF = (-1, -1, -1)  # no colour: tells the timeline's wishes from those of the queue of failures
 
 
 class ViewFeed(QObject):
     """Listens to everything that changes, shows what follows from it."""
 
     shown = Signal(int)  # the canvas shows this frame now
+    thumbnail_wanted = Signal(object, object)  # ObjectView, (width, height): decode it beside the window
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class ViewFeed(QObject):
         self.canvas, self.timeline, self.tracks = canvas, timeline, tracks
         self.shown_frame = -1
         self._last_frame = 0
+        self._hovered = -1  # frame under the pointer on the timeline
         self._inspection: Inspection | None = None
         self._chosen: tuple[str, ...] = BY_DEFAULT
         self._strips_of: tuple[int | None, tuple[str, ...]] | None = None  # what ``_found_strips`` are of
@@ -111,7 +115,8 @@ class ViewFeed(QObject):
         if few or self.view_state.selection:
             strips[self.tr("score")] = self.bridge.score_strip(video, count, self.view_state.selection)
         strips |= self._look_strips()
-        strips[self.tr("count")] = self.bridge.count_strip(video, count)
+        if self.bridge.document.tracks.of_video(video):
+            strips[self.tr("count")] = self.bridge.count_strip(video, count)
         self.timeline.show_strips(strips)
 
     def _look_strips(self) -> dict[str, np.ndarray]:
@@ -224,10 +229,27 @@ class ViewFeed(QObject):
         self.timeline.overview.show_frames("cached", self.loader.cached_frames())
 
     def _on_thumbnail(self, frame: int) -> None:
+        """The frame under the pointer: at once when it is in memory, else when it has been decoded."""
+        self._hovered = frame
         image = self.loader.cached(frame)
         if image is None:
+            self.thumbnail_wanted.emit(ObjectView(frame, None, BY_ITSELF), self._thumbnail_size())
             return
         height, width, _ = image.shape
         picture = QImage(image.data, width, height, 3 * width, QImage.Format.Format_RGB888)
         small = picture.scaledToWidth(THUMBNAIL_PX, Qt.TransformationMode.SmoothTransformation)
         self.timeline.show_thumbnail(frame, QPixmap.fromImage(small))
+
+    def take_thumbnail(self, view: ObjectView, picture: np.ndarray | None) -> None:
+        """A picture that was wished for; passed over when the pointer has moved on."""
+        if view.colour != BY_ITSELF or view.frame != self._hovered or picture is None:
+            return
+        height, width, _ = picture.shape
+        image = QImage(picture.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+        self.timeline.show_thumbnail(view.frame, QPixmap.fromImage(image))
+
+    def _thumbnail_size(self) -> tuple[int, int]:
+        record = self.bridge.video(self.view_state.video)
+        if record is None:
+            return THUMBNAIL_PX, THUMBNAIL_PX
+        return THUMBNAIL_PX, max(1, round(THUMBNAIL_PX * record.height / record.width))

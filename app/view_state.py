@@ -5,6 +5,8 @@ Every property is one typed value with one signal, emitted only on a real change
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import QObject, Signal
 
 
@@ -141,6 +143,8 @@ class ViewState(QObject):
 class Layers:
     """What is drawn over the frame. ``set(name, value)`` tells the canvas once per real change."""
 
+    NORMAL: Mapping[str, float] = {"opacity": 0.45, "brightness": 0.0, "contrast": 1.0}
+
     def __init__(self, state: ViewState) -> None:
         self._state = state
         self.masks = True
@@ -151,9 +155,9 @@ class Layers:
         self.raw = False  # held: the frame alone
         self.solo = False  # only the selected tracks
         self.follow = False  # camera keeps the selected track centred
-        self.opacity = 0.45
-        self.brightness = 0.0  # added, -1 to 1
-        self.contrast = 1.0  # factor, 0.2 to 3
+        self.opacity = self.NORMAL["opacity"]
+        self.brightness = self.NORMAL["brightness"]  # added, -1 to 1
+        self.contrast = self.NORMAL["contrast"]  # factor, 0.2 to 3
 
     def set(self, name: str, value: float | bool) -> None:
         """Change one layer setting by name."""

@@ -28,7 +28,7 @@ from app.flows.review_flow import ReviewFlow
 from app.flows.run_flow import RunFlow
 from app.flows.thumbnail_flow import ThumbnailFlow
 from app.flows.truth_layer import TruthLayer
-from app.icons import apply_icons
+from app.icons import apply_icons, show_playing
 from app.jobs.lane import JobLane
 from app.main_window import MainWindow
 from app.panel_wiring import connect_panels
@@ -156,6 +156,7 @@ def _connect_tools(w: Window) -> None:
 
 def _connect_canvas(w: Window) -> None:
     canvas, timeline, tracks = w.main.canvas, w.main.timeline, w.panels.tracks
+    canvas.space_tapped.connect(w.actions.press_space)
     canvas.files_dropped.connect(w.open_flow.open_dropped)
     w.open_flow.import_wanted.connect(lambda path: w.exchange_flow.ask_import(Path(path)))
     w.main.start_page.files_dropped.connect(w.open_flow.open_dropped)
@@ -179,6 +180,8 @@ def _connect_canvas(w: Window) -> None:
         shown.popup(at if isinstance(at, QPoint) else at.toPoint())
 
     canvas.context_menu_requested.connect(partial(menu, on_canvas=True))
+    w.feed.thumbnail_wanted.connect(w.thumbnail_flow.ask)
+    w.thumbnail_flow.ready.connect(w.feed.take_thumbnail)
     timeline.context_menu_requested.connect(menu)
     tracks.context_menu_requested.connect(menu)
     timeline.track_clicked.connect(partial(_on_lane, w))
@@ -206,13 +209,21 @@ def _connect_document(w: Window) -> None:
         w.main.setWindowTitle(f"{name}STMask Annotator")
         w.main.start_page.show_recent(w.settings.preferences.recent)
 
-    def on_place(_: object = None) -> None:
-        count = w.view_state.frame_count
-        rate = w.player.frame_rate or 25.0
-        seconds = w.view_state.frame / rate
-        text = f"{w.view_state.frame} / {max(0, count - 1)}   {int(seconds // 60)}:{seconds % 60:06.3f}"
-        w.main.place.setText(text if w.view_state.video is not None else "")
+    top = w.main.top_bar
 
+    def on_place(_: object = None) -> None:
+        top.show_place(w.view_state.frame, w.view_state.frame_count, w.player.frame_rate)
+
+    def on_videos(_: object = None) -> None:
+        videos = [] if w.bridge.project is None else sorted(w.bridge.document.videos)
+        here = w.view_state.video
+        current = videos.index(here) if here in videos else -1  # type: ignore[arg-type]
+        top.show_videos([w.bridge.document.videos[video].name for video in videos], current)
+
+    def choose(number: int) -> None:
+        w.open_flow.show_video(sorted(w.bridge.document.videos)[number])
+
+    top.video_chosen.connect(choose)
     w.bridge.project_changed.connect(on_project)
     for signal in (
         w.bridge.project_changed, w.bridge.document_changed, w.view_state.video_changed,
@@ -221,7 +232,10 @@ def _connect_document(w: Window) -> None:
     ):  # fmt: skip
         signal.connect(enable)
     w.view_state.frame_changed.connect(on_place)
-    w.view_state.video_changed.connect(on_place)
+    for signal in (w.view_state.video_changed, w.bridge.project_changed):
+        signal.connect(on_place)
+        signal.connect(on_videos)
+    w.bridge.document_changed.connect(lambda diff: on_videos() if "videos" in diff.tables else None)
 
 
 def _connect_settings(w: Window) -> None:
@@ -232,12 +246,18 @@ def _connect_settings(w: Window) -> None:
         w.main.canvas.update()
         w.main.timeline.use_colours(named)
         apply_icons(w.actions.by_id, named["text"], named["faint"])
+        show_playing(w.actions.by_id["play"], w.view_state.playing, named["text"], named["faint"])
         w.actions.use_keys(preferences.shortcut_preset, preferences.shortcuts)
         if w.bridge.colour_blind != preferences.colour_blind:
             w.bridge.colour_blind = preferences.colour_blind
             w.bridge.forget()
             w.feed.show_all()
 
+    def on_playing(playing: bool) -> None:
+        named = theme.colours(w.settings.preferences.theme)
+        show_playing(w.actions.by_id["play"], playing, named["text"], named["faint"])
+
+    w.view_state.playing_changed.connect(on_playing)
     w.settings.changed.connect(apply)
     following = w.application.styleHints().colorSchemeChanged.connect(lambda _: apply(w.settings.preferences))
     w.main.closing.connect(lambda: QObject.disconnect(following))  # the application may outlive the window

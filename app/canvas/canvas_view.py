@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,26 +9,22 @@ from typing import Protocol
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
-    QBrush,
     QColor,
-    QFont,
     QImage,
     QKeyEvent,
     QMouseEvent,
     QPainter,
-    QPainterPath,
     QPaintEvent,
-    QPen,
     QResizeEvent,
     QTabletEvent,
-    QTransform,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QWidget
 
 from app.canvas.composer import compose
 from app.canvas.coordinates import Coordinates, fitted
-from app.canvas.items import CanvasItem, Contours, Outline
+from app.canvas.items import CanvasItem, Outline
+from app.canvas.overlay import Overlay, Trail
 from app.view_state import ViewState
 
 PAN_BUTTONS = (Qt.MouseButton.MiddleButton,)
@@ -66,6 +61,7 @@ class CanvasView(QWidget):
 
     tool_wheel = Signal(int)  # Shift+wheel, +1 or -1: brush size
     files_dropped = Signal(list)
+    space_tapped = Signal()  # Space went down and up without moving the frame
     pointer_moved = Signal(float, float)  # to an image point, with no button held
     pointer_left = Signal()
     context_menu_requested = Signal(QPointF, object)  # global position, track under the pointer
@@ -76,16 +72,16 @@ class CanvasView(QWidget):
         self.coordinates = Coordinates()
         self.items: Sequence[CanvasItem] = ()
         self.onion: Sequence[CanvasItem] = ()
-        self.trails: Sequence[tuple[tuple[int, int, int], Sequence[tuple[float, float]]]] = ()
+        self.trails: Sequence[Trail] = ()
         self.outlines: dict[str, Sequence[Outline]] = {}
+        self._overlay = Overlay(self)
         self.tool: CanvasTool | None = None
         self.background = QColor("#141516")
         self._frame: np.ndarray | None = None
         self._picture: np.ndarray | None = None
-        self._contours = Contours()
         self._fit_on_resize = True
         self._pan_from: QPointF | None = None
-        self._space = False
+        self._space = self._panned = False
         self._message = ""
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -209,113 +205,10 @@ class CanvasView(QWidget):
         size = shown.size() * self.coordinates.scale
         painter.drawImage(QRectF(corner, size), image, shown)
         if not self.view_state.layers.raw:
-            self._paint_over(painter)
+            self._overlay.paint(painter, self._visible_items())
         if self.tool is not None:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
             self.tool.paint(painter, self.coordinates)
-
-    def _paint_over(self, painter: QPainter) -> None:
-        layers = self.view_state.layers
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-        transform = self.coordinates.transform()
-        if layers.onion:
-            for item in self.onion:
-                pen = QPen(QColor(*item.colour, 130), 1, Qt.PenStyle.DotLine)
-                painter.strokePath(transform.map(self._contours.path(item.mask)), pen)
-        if layers.trails:
-            for colour, points in self.trails:
-                self._paint_trail(painter, colour, points)
-        items = self._visible_items()
-        if layers.outlines and layers.masks:
-            for item in items:
-                path = transform.map(self._contours.path(item.mask))
-                self._paint_outline(painter, item, path)
-        self._paint_layers(painter, transform)
-        if layers.labels and layers.masks:
-            for item in items:
-                self._paint_label(painter, item)
-
-    def _paint_outline(self, painter: QPainter, item: CanvasItem, path: QPainterPath) -> None:
-        chosen = item.track in self.view_state.selection
-        near = item.track == self.view_state.hover
-        if chosen:
-            painter.strokePath(path, QPen(QColor(255, 255, 255, 220), 4))
-        width = 2.5 if chosen or item.human or near else 1.0  # one pixel is Qt's fast path, 14 times faster
-        style = Qt.PenStyle.DashLine if item.source == "propagated" else Qt.PenStyle.SolidLine
-        painter.strokePath(path, QPen(QColor(*item.colour), width, style))
-
-    def _paint_layers(self, painter: QPainter, transform: QTransform) -> None:
-        """Every layer's outlines, then their texts, none over another."""
-        drawn = [
-            (outline, transform.map(self._contours.path(outline.mask)))
-            for outlines in self.outlines.values()
-            for outline in outlines
-        ]
-        for outline, path in drawn:
-            self._paint_layer(painter, outline, path)
-        taken: list[QRectF] = []
-        for outline, path in reversed(drawn):  # what lies on top says first what it is
-            if outline.text and path.boundingRect().intersects(QRectF(self.rect())):
-                taken.append(self._paint_text(painter, outline, path.boundingRect(), taken))
-
-    def _paint_layer(self, painter: QPainter, outline: Outline, path: QPainterPath) -> None:
-        colour = QColor(*outline.colour)
-        if outline.filled:
-            painter.fillPath(path, QBrush(colour, Qt.BrushStyle.BDiagPattern))
-        if outline.bordered:
-            painter.strokePath(path, QPen(QColor(0, 0, 0, 160), 4))  # seen on every ground
-            style = Qt.PenStyle.DashLine if outline.dashed else Qt.PenStyle.SolidLine
-            painter.strokePath(path, QPen(colour, 2, style))
-
-    def _paint_text(
-        self, painter: QPainter, outline: Outline, about: QRectF, taken: Sequence[QRectF]
-    ) -> QRectF:
-        """Say what an outline is on a plate below it; returns where, outside of what is taken."""
-        metrics = painter.fontMetrics()
-        plate = QRectF(0, 0, metrics.horizontalAdvance(outline.text) + 8, metrics.height() + 2)
-        plate.moveTopLeft(about.bottomLeft() + QPointF(0, 4))
-        plate.moveLeft(min(max(2.0, plate.left()), max(2.0, self.width() - plate.width() - 2)))
-        plate.moveTop(min(max(2.0, plate.top()), max(2.0, self.height() - plate.height() - 2)))
-        while any(plate.intersects(other) for other in taken):
-            plate.translate(0, plate.height())
-        painter.fillRect(plate, QColor(0, 0, 0, 170))
-        painter.setPen(QColor(*outline.colour))
-        painter.drawText(plate, Qt.AlignmentFlag.AlignCenter, outline.text)
-        return plate
-
-    def _paint_trail(
-        self, painter: QPainter, colour: tuple[int, int, int], points: Sequence[tuple[float, float]]
-    ) -> None:
-        ends = [self.coordinates.to_widget(x, y) for x, y in points]
-        for number, (a, b) in enumerate(itertools.pairwise(ends)):
-            alpha = 40 + 180 * number // max(1, len(ends) - 1)
-            painter.setPen(QPen(QColor(*colour, alpha), 2))
-            painter.drawLine(a, b)
-
-    def _paint_label(self, painter: QPainter, item: CanvasItem) -> None:
-        if item.mask.box is None:
-            return
-        x1, y1, x2, _ = item.mask.box
-        text = ("◆ " if item.human else "") + item.label
-        font = QFont(self.font())
-        font.setPointSizeF(max(7.0, font.pointSizeF() - 1))
-        painter.setFont(font)
-        metrics = painter.fontMetrics()
-        at = self.coordinates.to_widget((x1 + x2) / 2, y1)
-        plate = QRectF(0, 0, metrics.horizontalAdvance(text) + 10, metrics.height() + 2)
-        plate.moveCenter(QPointF(at.x(), at.y() - plate.height() / 2 - 3))
-        plate.moveLeft(min(max(2.0, plate.left()), max(2.0, self.width() - plate.width() - 2)))
-        plate.moveTop(min(max(2.0, plate.top()), max(2.0, self.height() - plate.height() - 2)))
-        colour = QColor(*item.colour)
-        colour.setAlpha(
-            235 if item.track in self.view_state.selection or not self.view_state.selection else 150
-        )
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colour)
-        painter.drawRoundedRect(plate, 3, 3)
-        luma = 0.2126 * item.colour[0] + 0.7152 * item.colour[1] + 0.0722 * item.colour[2]
-        painter.setPen(QColor("black") if luma > 120 else QColor("white"))
-        painter.drawText(plate, Qt.AlignmentFlag.AlignCenter, text)
 
     # pointer and keys
 
@@ -327,6 +220,7 @@ class CanvasView(QWidget):
         """Pan with the middle button or Space; everything else is the tool's."""
         if event.button() in PAN_BUTTONS or (self._space and event.button() == Qt.MouseButton.LeftButton):
             self._pan_from = event.position()
+            self._panned = True
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
         elif self._frame is not None and self.tool is not None:
             self.tool.press(self._gesture(event))
@@ -390,19 +284,32 @@ class CanvasView(QWidget):
             self.zoom(1.2**turns, event.position())
         event.accept()
 
+    def event(self, event: QEvent) -> bool:
+        """Space is the hand while it is held, so no shortcut may take it at once."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and _is_space(event):
+            event.accept()
+            return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Space holds the hand; other keys may be the tool's."""
-        if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
-            self._space = True
-        if self.tool is None or not self.tool.key(event):
+        if _is_space(event):
+            if not event.isAutoRepeat() and self._pan_from is None:
+                self._space, self._panned = True, False
+                self.setCursor(Qt.CursorShape.OpenHandCursor)
+        elif self.tool is None or not self.tool.key(event):
             super().keyPressEvent(event)
         self.update()
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
-        """Let go of the hand."""
-        if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
+        """Let go of the hand; Space that moved nothing was meant as a key."""
+        if event.key() == Qt.Key.Key_Space and self._space and not event.isAutoRepeat():
             self._space = False
-        super().keyReleaseEvent(event)
+            self._show_cursor()
+            if not self._panned:
+                self.space_tapped.emit()
+        else:
+            super().keyReleaseEvent(event)
 
     def leaveEvent(self, event: QEvent) -> None:
         """Nothing is under the pointer any more."""
@@ -441,3 +348,7 @@ class CanvasView(QWidget):
     def dropEvent(self, event) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
         """Hand dropped files on."""
         self.files_dropped.emit([url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()])
+
+
+def _is_space(event: QKeyEvent) -> bool:
+    return event.key() == Qt.Key.Key_Space and event.modifiers() == Qt.KeyboardModifier.NoModifier

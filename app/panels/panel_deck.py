@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-IN_A_ROW = 4  # a narrow dock shows every name whole; tabs in one row would be cut or scroll away
+IN_A_ROW = 3  # a narrow dock shows every name whole; tabs in one row would be cut or scroll away
 STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Up: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Down: 1}
 
 

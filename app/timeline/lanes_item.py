@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF, QTransform
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from app.timeline.lane_evidence import NOTHING, LaneEvidence
 from app.timeline.rows import HUMAN, IMPORTED, OUTSIDE, PROPAGATED, Lane, Spans
 
-LANE_PX, SELECTED_LANE_PX = 14, 42
+LANE_PX, SELECTED_LANE_PX = 15, 24
 HATCH_PX = 6  # from one line of the hatch to the next
 OLD = 10  # frames; the hatch of a mask carried this long is as faint as it gets
 CONTESTED = (255, 255, 255, 255), (0, 0, 0, 255)
@@ -53,6 +53,12 @@ class LanesItem(pg.GraphicsObject):
         row = int(np.searchsorted(self.offsets, y, "right")) - 1
         return self.lanes[row] if 0 <= row < len(self.lanes) else None
 
+    def shade(self) -> QColor:
+        """The ground of selected lanes."""
+        shade = QColor(self.accent)
+        shade.setAlpha(40)
+        return shade
+
     def boundingRect(self) -> QRectF:
         """All frames, all lanes."""
         return QRectF(0, 0, self.frame_count, max(1.0, float(self.offsets[-1])))
@@ -76,26 +82,12 @@ class LanesItem(pg.GraphicsObject):
             bottom = transform.map(QPointF(0, float(self.offsets[row + 1]))).y()
             lane, area = self.lanes[row], QRectF(left, top, right - left, bottom - top)
             if lane.track in self.selection:
-                shade = QColor(self.accent)
-                shade.setAlpha(40)
-                painter.fillRect(area, shade)
+                painter.fillRect(area, self.shade())
             pixels = self._pixels(lane, edges, max(1, round((area.height() - 4) * ratio)))
             height, width, _ = pixels.shape
             image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGBA8888)
             painter.drawImage(area.adjusted(0, 2, 0, -2), image)
             self._paint_human_marks(painter, lane, transform, view, area.center().y())
-            self._paint_name(painter, lane, area)
-
-    def _paint_name(self, painter: QPainter, lane: Lane, area: QRectF) -> None:
-        """The track's name on a plate at the left edge, so that it reads on any colour."""
-        font = painter.font()
-        font.setPointSizeF(7.5)
-        painter.setFont(font)
-        metrics = painter.fontMetrics()
-        plate = QRectF(area.left() + 3, area.top() + 1, metrics.horizontalAdvance(lane.name) + 6, LANE_PX - 2)
-        painter.fillRect(plate, QColor(0, 0, 0, 150))
-        painter.setPen(QColor("white"))
-        painter.drawText(plate, Qt.AlignmentFlag.AlignCenter, lane.name)
 
     def _end(self, view: QRectF) -> float:
         return max(max(0.0, view.left()) + 1e-6, min(float(self.frame_count), view.right()))

@@ -25,6 +25,7 @@ class Overview(QWidget):
         self.view = (0.0, 1.0)  # frames visible in the lanes below
         self._rows: dict[str, np.ndarray] = {}
         self._issues: Sequence[int] = ()
+        self.left = 0  # pixels where the first frame begins, as in the lanes below
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(len(ROWS) * (ROW_PX + 1) + 12)
         self.setAccessibleName(self.tr("Overview of the video"))
@@ -54,7 +55,8 @@ class Overview(QWidget):
         painter = QPainter(self)
         palette = self.palette()
         painter.fillRect(self.rect(), palette.base())
-        width = max(1, self.width())
+        painter.translate(self.left, 0)
+        width = self._width()
         top = 5
         for name, colour in ROWS:
             painter.fillRect(QRectF(0, top, width, ROW_PX), palette.button())
@@ -71,6 +73,9 @@ class Overview(QWidget):
         painter.drawRect(QRectF(left, 1, max(3.0, right - left) - 1, self.height() - 3))
         x = (self.frame + 0.5) * width / self.frame_count
         painter.fillRect(QRectF(x - 1, 0, 2, self.height()), palette.text())
+
+    def _width(self) -> int:
+        return max(1, self.width() - self.left)
 
     def _runs(self, frames: np.ndarray, width: int) -> list[tuple[float, float]]:
         """Pixels (left, right) of each unbroken run of frames; runs closer than a pixel are one."""
@@ -89,5 +94,5 @@ class Overview(QWidget):
             self._seek(event)
 
     def _seek(self, event: QMouseEvent) -> None:
-        frame = int(event.position().x() / max(1, self.width()) * self.frame_count)
+        frame = int((event.position().x() - self.left) / self._width() * self.frame_count)
         self.seek_requested.emit(max(0, min(self.frame_count - 1, frame)))

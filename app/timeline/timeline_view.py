@@ -7,18 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
-from PySide6.QtGui import QColor, QCursor, QMouseEvent, QPixmap, QWheelEvent
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, Signal
+from PySide6.QtGui import QColor, QCursor, QMouseEvent, QPainter, QPixmap, QWheelEvent
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from app.timeline.gutter import GUTTER_PX, Gutter, LaneNames
 from app.timeline.lane_evidence import LaneEvidence
 from app.timeline.lanes_item import LanesItem
 from app.timeline.overview import Overview
 from app.timeline.rows import Lane
+from app.timeline.strips import Strips
 from app.view_state import ViewState
 
-STRIP_PX, STRIP_LEAST_PX = 46, 24
-LANES_LEAST_PX = 88  # with the axis: where there is little room the strips give way
+AXIS_PX = 20
+LANES_LEAST_PX = 70  # four lanes, one of them selected
+LANES_SHARE = 0.65  # of the room that lanes take before strips get any, when they need it
 EDGE_PX = 5  # this near to the end of a span a drag moves the end
 
 
@@ -47,26 +50,29 @@ class TimelineView(QWidget):
         super().__init__()
         self.view_state = view_state
         self.overview = Overview()
+        self.overview.left = GUTTER_PX
         self.graphics = pg.GraphicsLayoutWidget()
         self.graphics.ci.layout.setSpacing(0)
         self.graphics.ci.layout.setContentsMargins(0, 0, 0, 0)
         self.lanes = LanesItem()
-        self.strips: dict[str, pg.PlotItem] = {}
-        self._offered: Mapping[str, np.ndarray] = {}  # strips, also those that there is no room for
+        self._strips = Strips(self.graphics, self._make_strip, self._remove_plot)
+        self.strips = self._strips.plots
         self._playheads: list[pg.InfiniteLine] = []
         self._drag: Drag | None = None
         self._thumbnail = QLabel(self, Qt.WindowType.ToolTip)
         self._thumbnail.hide()
+        self._hovered: tuple[int, str | None] | None = None  # frame and strip under the pointer
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         layout.addWidget(self.overview)
         layout.addWidget(self.graphics, 1)
-        self._plot = self._make_plot(row=100)
+        self._names = LaneNames(self.lanes, lambda: tuple(sorted(self._plot.viewRange()[1])))
+        self._plot = self._make_plot(100, self._names)
         self._plot.addItem(self.lanes)
         self._plot.getViewBox().invertY(True)
-        self._plot.getAxis("left").hide()
         self._plot.showAxis("bottom")
+        self._plot.getAxis("bottom").setHeight(AXIS_PX)
         self._range_item = pg.LinearRegionItem(movable=False, brush=(76, 155, 232, 45))
         self._range_item.setZValue(-5)
         self._range_item.hide()
@@ -85,8 +91,14 @@ class TimelineView(QWidget):
         self._plot.getViewBox().sigXRangeChanged.connect(lambda *_: self._show_position())
         self._plot.getViewBox().sigResized.connect(lambda *_: self._limit())
 
-    def _make_plot(self, row: int) -> pg.PlotItem:
-        plot = self.graphics.addPlot(row=row, col=0)
+    def _make_strip(self, row: int, title: Gutter) -> pg.PlotItem:
+        plot = self._make_plot(row, title)
+        plot.setXLink(self._plot)
+        return plot
+
+    def _make_plot(self, row: int, beside: Gutter) -> pg.PlotItem:
+        plot = self.graphics.addPlot(row=row, col=0, axisItems={"left": beside})
+        plot.showAxis("left")
         plot.setMenuEnabled(False)
         plot.hideButtons()
         plot.setMouseEnabled(x=False, y=False)
@@ -110,6 +122,9 @@ class TimelineView(QWidget):
         axis = self._plot.getAxis("bottom")
         axis.setPen(named["line"])
         axis.setTextPen(named["faint"])
+        self._names.text, self._names.faint = self.lanes.text, self.lanes.faint
+        self._strips.use_colours(self.lanes.faint, self.lanes.accent)
+        self._names.update()
         self.lanes.update()
 
     def show_video(self, frame_count: int) -> None:
@@ -121,73 +136,48 @@ class TimelineView(QWidget):
     def show_lanes(self, lanes: Sequence[Lane]) -> None:
         """Show these tracks."""
         self.lanes.show(lanes, self.view_state.selection, self.view_state.frame_count)
+        self._share_room()
         self._limit()
+        self._names.update()
 
     def show_evidence(self, evidence: Mapping[int, LaneEvidence]) -> None:
         """Mark on the lanes where tracks were hidden and contested; none: no marks."""
         self.lanes.show_evidence(evidence)
 
     def show_strips(self, strips: Mapping[str, np.ndarray]) -> None:
-        """Show curves over the frames, as many as there is room for; NaN where a value is undefined."""
-        self._offered = strips
-        wanted = list(strips)[: self._most_strips()]
-        if list(self.strips) != wanted:  # a row holds one plot: all of them are placed anew
-            for gone in self.strips.values():
-                self._playheads.remove(next(i for i in gone.items if i in self._playheads))
-                self.graphics.removeItem(gone)
-            self.strips.clear()
-        for row, name in enumerate(wanted):
-            values = strips[name]
-            plot = self.strips.get(name)
-            if plot is None:
-                plot = self.strips[name] = self._make_plot(row)
-                plot.setXLink(self._plot)
-                plot.hideAxis("left")
-                title = pg.LabelItem(name, size="8pt", justify="left")
-                title.setParentItem(plot.getViewBox())
-                title.setPos(2, -4)
-                plot.setDownsampling(auto=True, mode="peak")
-                plot.setClipToView(True)
-            for item in plot.listDataItems():
-                plot.removeItem(item)
-            plot.plot(
-                np.arange(len(values)) + 0.5, values, pen=pg.mkPen("#4c9be8", width=1.2), connect="finite"
-            )
-            known = values[np.isfinite(values)]
-            top = max(1.0, float(known.max())) if len(known) else 1.0
-            plot.setYRange(min(0.0, float(known.min()) if len(known) else 0.0), top, padding=0.08)
-        self._fit_strips()
+        """Show up to four curves over the frames; NaN where a value is undefined."""
+        self._strips.show(strips)
+        self._share_room()
 
-    @property
-    def strips_offered(self) -> int:
-        """How many strips there are to show, whether or not there is room."""
-        return len(self._offered)
+    def _remove_plot(self, plot: pg.PlotItem) -> None:
+        self._playheads.remove(next(i for i in plot.items if i in self._playheads))
+        self.graphics.removeItem(plot)
 
-    def height_for_strips(self, count: int) -> int:
-        """How tall the timeline has to be for so many strips above a few lanes."""
-        return self.height() - self._room() + count * STRIP_LEAST_PX
-
-    def _room(self) -> int:
-        """Pixels above the lanes."""
-        return max(0, self.graphics.height() - LANES_LEAST_PX)
-
-    def _most_strips(self) -> int:
-        return self._room() // STRIP_LEAST_PX
-
-    def _fit_strips(self) -> None:
-        """Share the room above the lanes."""
-        for plot in self.strips.values():
-            height = min(STRIP_PX, self._room() // len(self.strips))
-            plot.setMinimumHeight(height)
-            plot.setMaximumHeight(height)
+    def _share_room(self) -> None:
+        """Lanes come first: strips get what a few lanes leave over, and at most a third while lanes wait."""
+        room = self.graphics.height() - AXIS_PX
+        lanes = float(self.lanes.offsets[-1])
+        self._strips.fit(room - round(max(min(lanes, LANES_SHARE * room), min(lanes, LANES_LEAST_PX))))
 
     def show_thumbnail(self, frame: int, picture: QPixmap) -> None:
-        """Show the picture of the frame under the pointer."""
+        """Show the picture of the frame under the pointer, its number, and the strip's value there."""
+        if self._hovered is None or self._hovered[0] != frame:
+            return  # the pointer has moved on meanwhile
+        words = str(frame)
+        strip = self._hovered[1]
+        if strip is not None:
+            value = self._strips.values[strip][frame]
+            words += f"   {strip} {value:.3g}" if np.isfinite(value) else f"   {strip} –"
+        painter = QPainter(picture)
+        plate = QRect(0, picture.height() - 18, picture.width(), 18)
+        painter.fillRect(plate, QColor(0, 0, 0, 170))
+        painter.setPen(QColor("white"))
+        painter.drawText(plate.adjusted(6, 0, -6, 0), Qt.AlignmentFlag.AlignVCenter, words)
+        painter.end()
         self._thumbnail.setPixmap(picture)
         self._thumbnail.adjustSize()
-        self._thumbnail.move(
-            QCursor.pos() - QPoint(self._thumbnail.width() // 2, self._thumbnail.height() + 16)
-        )
+        top = self.mapToGlobal(QPoint(0, 0)).y()
+        self._thumbnail.move(QCursor.pos().x() - picture.width() // 2, top - picture.height() - 6)
         self._thumbnail.show()
 
     def fit(self) -> None:
@@ -252,13 +242,15 @@ class TimelineView(QWidget):
         frame = max(0, min(self.view_state.frame_count - 1, int(np.floor(point.x()))))
         return frame, float(point.x()), float(point.y())
 
+    def _beside(self, event: QMouseEvent) -> bool:
+        """Whether the pointer is over the names, left of the frames."""
+        return event.position().x() < GUTTER_PX
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Turn pointer events over the plots into requests."""
         kind = event.type()
         if kind == QEvent.Type.Resize:
-            if len(self.strips) != min(len(self._offered), self._most_strips()):
-                self.show_strips(self._offered)
-            self._fit_strips()
+            self._share_room()
         elif self.view_state.frame_count and isinstance(event, QWheelEvent):
             self._wheel(event)
             return True
@@ -270,6 +262,7 @@ class TimelineView(QWidget):
             if kind == QEvent.Type.MouseButtonRelease:
                 return self._release(event)
         elif kind == QEvent.Type.Leave:
+            self._hovered = None
             self._thumbnail.hide()
             self.view_state.set_hover(None)
         return super().eventFilter(watched, event)
@@ -304,6 +297,10 @@ class TimelineView(QWidget):
             self._drag = Drag("range", frame)
             self.view_state.set_range((frame, frame))
             return True
+        if self._beside(event):
+            if lane is not None:
+                self.track_clicked.emit(lane.track, event.modifiers())
+            return True
         edge = self._edge_at(lane, x)
         if lane is not None and edge is not None:
             self._drag = Drag("trim", edge[0], track=lane.track, end=edge[1])
@@ -322,7 +319,7 @@ class TimelineView(QWidget):
             over_edge = self._edge_at(lane, x) is not None
             shape = Qt.CursorShape.SizeHorCursor if over_edge else Qt.CursorShape.ArrowCursor
             self.graphics.viewport().setCursor(shape)
-            self.thumbnail_requested.emit(frame)
+            self._hover(event, frame)
             return False
         if self._drag.kind == "scrub":
             self.view_state.go_to(frame)
@@ -331,6 +328,14 @@ class TimelineView(QWidget):
         elif self._drag.kind == "pan":
             self._pan(self._drag, event)
         return True
+
+    def _hover(self, event: QMouseEvent, frame: int) -> None:
+        scene = self.graphics.mapToScene(event.position().toPoint())
+        self._hovered = None if self._beside(event) else (frame, self._strips.at(scene.y()))
+        if self._hovered is None:
+            self._thumbnail.hide()
+        else:
+            self.thumbnail_requested.emit(frame)
 
     def _pan(self, drag: Drag, event: QMouseEvent) -> None:
         scale = self._plot.getViewBox().viewPixelSize()[0]

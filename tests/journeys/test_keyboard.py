@@ -221,8 +221,8 @@ def test_tab_walks_through_every_dock_and_back(at_work, at_the_keys, panel):
 def test_a_panel_with_the_focus_leaves_space_and_arrows_to_the_video(at_work, at_the_keys, panel):
     press, state = at_the_keys.press, at_work.state
     press(f"Alt+{1 + PANELS.index(panel)}")
-    assert at_work.main.tabs.currentWidget() is at_work.main.panels[panel]
-    assert at_work.main.tabs.isAncestorOf(at_the_keys.focus)
+    assert at_work.main.panels[panel].isVisible()
+    assert at_work.main.right_dock.isAncestorOf(at_the_keys.focus)
     if isinstance(at_the_keys.focus, QAbstractButton):
         press("F6")
     press("Right")
@@ -274,9 +274,10 @@ def test_arrows_turn_the_deck(at_work, at_the_keys):
     deck = main.tabs.findChildren(QAbstractButton, "panel")
     at_the_keys.tab_to(deck[0])
     at_the_keys.press("Right")
-    assert main.tabs.currentWidget() is main.panels["inspector"]
+    assert main.tabs.currentWidget() is main.panels["why"]
     at_the_keys.press("Left", 2)
     assert main.tabs.currentWidget() is main.panels["failures"]
+    assert main.panels["tracks"].isVisible()
     assert at_work.state.frame == 0
 
 
