@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from app.actions import ACTIONS, Actions, tr
 from app.canvas.canvas_view import CanvasView
+from app.dialogs.passing import passing
 from app.panels.panel_deck import PanelDeck
 from app.panels.press_keys import PressKeys
 from app.panels.run_strip import RunStrip
@@ -152,7 +153,7 @@ class MainWindow(QMainWindow):
 
     def context_menu(self) -> QMenu:
         """What can be done with the selected object."""
-        menu = QMenu(self)
+        menu = passing(QMenu(self))
         for name in CONTEXT_MENU:
             if name is None:
                 menu.addSeparator()

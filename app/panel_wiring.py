@@ -199,7 +199,9 @@ def _may_stop(w: Window) -> bool:
     stop = question.addButton(w.main.tr("Cancel the run"), QMessageBox.ButtonRole.AcceptRole)
     question.addButton(w.main.tr("Go on"), QMessageBox.ButtonRole.RejectRole)
     question.exec()
-    if question.clickedButton() is not stop:
+    agreed = question.clickedButton() is stop
+    question.deleteLater()
+    if not agreed:
         return False
     w.run_flow.stop_now()
     return True

@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QInputDialog, QMessageBox, QWidget
 
+from app.dialogs.passing import passing
+
 
 def tr(text: str) -> str:
     """Translate a text of this file."""
@@ -16,7 +18,7 @@ def tr(text: str) -> str:
 
 def ask_frame(parent: QWidget, frame: int, frame_count: int, then: Callable[[int], None]) -> None:
     """Ask for a frame number and go there."""
-    dialog = QInputDialog(parent)
+    dialog = passing(QInputDialog(parent))
     dialog.setWindowTitle(tr("Go to frame"))
     dialog.setLabelText(tr("Frame, 0 to {0}").format(frame_count - 1))
     dialog.setInputMode(QInputDialog.InputMode.IntInput)
@@ -32,7 +34,7 @@ def show_about(parent: QWidget) -> None:
         number = version("stmask-annotator")
     except PackageNotFoundError:
         number = tr("(not installed as a package)")
-    box = QMessageBox(parent)
+    box = passing(QMessageBox(parent))
     box.setWindowTitle(tr("About"))
     box.setText(tr("STMask Annotator {0}").format(number))
     box.setInformativeText(

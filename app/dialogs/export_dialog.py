@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.dialogs.import_dialog import CategoryMap, FileCategory, format_title
+from app.dialogs.passing import passing
 from app.dialogs.run_dialog import CATEGORY_LISTS, side_by_side
 from app.panels.problems_panel import ProblemsPanel
 from stmask_core.cli.export import FOLDERS, FORMATS
@@ -255,7 +256,7 @@ class ExportDialog(QDialog):
         self._show_state()
 
     def _browse(self) -> None:
-        dialog = QFileDialog(self, self.tr("Export"))
+        dialog = passing(QFileDialog(self, self.tr("Export")))
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)  # the dialog asks with a tick
         dialog.selectFile(str(self.target()))

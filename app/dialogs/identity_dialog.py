@@ -24,10 +24,12 @@ class IdentityDialog(QDialog):
         self,
         parent: QWidget | None,
         title: str,
+        verb: str,
         scopes: Sequence[tuple[str, Scope]],
         policies: Sequence[Choice],
         count: Count,
     ) -> None:
+        """verb: what the button that confirms says."""
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(title)
@@ -45,6 +47,7 @@ class IdentityDialog(QDialog):
         self.buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
         )
+        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setText(verb)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)

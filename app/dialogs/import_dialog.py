@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.dialogs.passing import passing
 from app.dialogs.run_dialog import CATEGORY_LISTS, side_by_side
 from app.panels.problems_panel import SEVERITY_COLOURS, severity_icon
 from stmask_core.cli.import_ import FORMATS
@@ -454,7 +455,7 @@ class ImportDialog(QDialog):
         self.video.setCurrentIndex(self._own_videos)
 
     def _browse(self, line: QLineEdit, *, folder: bool) -> None:
-        dialog = QFileDialog(self, self.tr("Import annotations"))
+        dialog = passing(QFileDialog(self, self.tr("Import annotations")))
         mode = QFileDialog.FileMode
         dialog.setFileMode(mode.Directory if folder else mode.ExistingFile)
         if line.text():
@@ -464,7 +465,7 @@ class ImportDialog(QDialog):
         dialog.open()
 
     def _browse_root(self) -> None:
-        dialog = QFileDialog(self, self.tr("Folder of videos"))
+        dialog = passing(QFileDialog(self, self.tr("Folder of videos")))
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.fileSelected.connect(self.choose_root)
         dialog.open()

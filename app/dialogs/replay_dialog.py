@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.dialogs.passing import passing
 from app.dialogs.replay_constants import ConstantsForm
 from app.dialogs.run_dialog import WEIGHT_SUFFIXES
 from app.panels.replay_lanes import ReplayLanes
@@ -346,7 +347,7 @@ class ReplayDialog(QDialog):
         self.lanes.rows.show([row for row in self._rows if row.differs or not only], *self._frames)
 
     def _ask_weights(self) -> None:
-        dialog = QFileDialog(self, self.tr("The weights of the run"))
+        dialog = passing(QFileDialog(self, self.tr("The weights of the run")))
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         kinds = " ".join(f"*{suffix}" for suffix in WEIGHT_SUFFIXES)
         dialog.setNameFilters([self.tr("Weights ({0})").format(kinds), self.tr("All files (*)")])

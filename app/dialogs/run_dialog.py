@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.dialogs.passing import passing
 from app.flows.run_request import RunRequest
 from app.panels.problems_panel import severity_icon
 
@@ -276,7 +277,7 @@ class RunDialog(QDialog):
     # what happens
 
     def _browse(self) -> None:
-        dialog = QFileDialog(self, self.tr("Weights"))
+        dialog = passing(QFileDialog(self, self.tr("Weights")))
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         kinds = " ".join(f"*{suffix}" for suffix in WEIGHT_SUFFIXES)
         dialog.setNameFilters([self.tr("Weights ({0})").format(kinds), self.tr("All files (*)")])

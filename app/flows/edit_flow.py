@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QInputDialog
 
 from app.canvas.canvas_view import CanvasView
+from app.dialogs.passing import passing
 from app.document_bridge import DocumentBridge
 from app.jobs.lane import JobLane
 from app.tools.tool import ADD
@@ -154,7 +155,7 @@ class EditFlow(QObject):
         left = self.view_state.frame_count - 1 - here
         if left < 1:
             raise DocumentError("This is the last frame.")
-        dialog = QInputDialog(self._canvas)
+        dialog = passing(QInputDialog(self._canvas))
         dialog.setWindowTitle(self.tr("Copy mask"))
         dialog.setLabelText(self.tr("Copy to how many of the next frames?"))
         dialog.setInputMode(QInputDialog.InputMode.IntInput)

@@ -13,6 +13,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QColorDialog, QInputDialog, QWidget
 
 from app.dialogs.identity_dialog import IdentityDialog
+from app.dialogs.passing import passing
 from app.document_bridge import DocumentBridge
 from app.view_state import ViewState
 from stmask_core.document.commands import identity
@@ -54,7 +55,7 @@ class IdentityFlow(QObject):
 
     def ask_colour(self) -> None:
         """Choose the colour of the selected tracks."""
-        dialog = QColorDialog(QColor(*self.bridge.colour_of(self._track())), self._window)
+        dialog = passing(QColorDialog(QColor(*self.bridge.colour_of(self._track())), self._window))
         dialog.setOption(QColorDialog.ColorDialogOption.DontUseNativeDialog)
         chosen = self._selection()
         dialog.colorSelected.connect(lambda c: self.recolour(chosen, (c.red(), c.green(), c.blue())))
@@ -68,7 +69,7 @@ class IdentityFlow(QObject):
         """Choose a category for the selected tracks, or type a new one."""
         chosen = self._selection()
         names = sorted((c.name for c in self._document.categories.values()), key=str.casefold)
-        dialog = QInputDialog(self._window)
+        dialog = passing(QInputDialog(self._window))
         dialog.setWindowTitle(self.tr("Set category"))
         dialog.setLabelText(self.tr("Category (choose one or type a new one)"))
         dialog.setComboBoxItems(names)
@@ -121,6 +122,7 @@ class IdentityFlow(QObject):
         a, b = TrackId(first), TrackId(second)
         self._ask(
             self.tr("Merge track {0} into track {1}").format(second, first),
+            self.tr("Merge"),
             scopes=(),
             policies=(
                 ("keep_first", self.tr("Keep the mask of track {0}").format(first)),
@@ -139,6 +141,7 @@ class IdentityFlow(QObject):
         a, b = (TrackId(t) for t in self.view_state.selection[:2])
         self._ask(
             self.tr("Swap tracks {0} and {1}").format(a, b),
+            self.tr("Swap"),
             scopes=self._scopes(),
             policies=(),
             preview=lambda scope, _: identity.preview_swap(self._document, a, b, scope),
@@ -151,7 +154,7 @@ class IdentityFlow(QObject):
         others = [t for t in self._document.tracks.of_video(track.video).values() if t.id != track.id]
         new = self.tr("a new track")
         names = [new, *(self.bridge.label_of(t) for t in others)]
-        dialog = QInputDialog(self._window)
+        dialog = passing(QInputDialog(self._window))
         dialog.setWindowTitle(self.tr("Reassign"))
         dialog.setLabelText(self.tr("Give the masks of {0} to").format(self.bridge.label_of(track)))
         dialog.setComboBoxItems(names)
@@ -164,6 +167,7 @@ class IdentityFlow(QObject):
         target = None if to is None else TrackId(to)
         self._ask(
             self.tr("Reassign track {0}").format(track),
+            self.tr("Reassign"),
             scopes=self._scopes(),
             policies=()
             if to is None
@@ -228,6 +232,7 @@ class IdentityFlow(QObject):
         chosen = self._selection()
         self._ask(
             self.tr("Delete masks"),
+            self.tr("Delete"),
             scopes=self._scopes(),
             policies=(),
             preview=lambda scope, _: identity.preview_delete(self._document, chosen, scope),
@@ -277,13 +282,14 @@ class IdentityFlow(QObject):
     def _ask(
         self,
         title: str,
+        verb: str,
         scopes: Sequence[tuple[str, Scope]],
         policies: Sequence[tuple[str, str]],
         preview: Callable[[Scope, Any], identity.Preview],
         act: Callable[[Scope, Any], object],
     ) -> None:
         """Open the preview; ``act`` happens when it is confirmed."""
-        dialog = IdentityDialog(self._window, title, scopes, policies, preview)
+        dialog = IdentityDialog(self._window, title, verb, scopes, policies, preview)
         dialog.confirmed.connect(act)
         dialog.open()
 
@@ -302,7 +308,7 @@ class IdentityFlow(QObject):
         self.view_state.select((target.id,))
 
     def _text_dialog(self, title: str, label: str, value: str) -> QInputDialog:
-        dialog = QInputDialog(self._window)
+        dialog = passing(QInputDialog(self._window))
         dialog.setWindowTitle(title)
         dialog.setLabelText(label)
         dialog.setTextValue(value)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from app.dialogs.passing import passing
 from app.document_bridge import DocumentBridge
 from app.errors import show_error
 from app.jobs.job import Job
@@ -179,7 +180,7 @@ class InspectFlow(QObject):
             self.stopped.emit()
 
     def _dialog(self, title: str) -> QFileDialog:
-        dialog = QFileDialog(self._window, title)
+        dialog = passing(QFileDialog(self._window, title))
         if self.bridge.project is not None:
             dialog.setDirectory(str(self.bridge.project.path.parent))
         return dialog

@@ -13,6 +13,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QStandardPaths, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from app.dialogs.passing import passing
 from app.document_bridge import DocumentBridge
 from app.errors import show_error
 from app.flows.recovery import Recovery
@@ -259,7 +260,7 @@ class OpenFlow(QObject):
         dialog.open()
 
     def _dialog(self, title: str) -> QFileDialog:
-        dialog = QFileDialog(self.window, title)
+        dialog = passing(QFileDialog(self.window, title))
         if self.bridge.project is not None:
             dialog.setDirectory(str(self.bridge.project.path.parent))
         return dialog

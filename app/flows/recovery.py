@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
+from app.dialogs.passing import passing
 from app.document_bridge import DocumentBridge
 from app.errors import show_error
 from app.jobs.job import Job
@@ -80,7 +81,7 @@ class Recovery(QObject):
         button.clicked.connect(lambda: self._ask_where_to(path))
 
     def _ask_where_to(self, path: Path) -> None:
-        dialog = QFileDialog(self._window, self.tr("Save what is readable as"))
+        dialog = passing(QFileDialog(self._window, self.tr("Save what is readable as")))
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)  # it never replaces a file
         dialog.setDefaultSuffix(path.suffix)
@@ -128,7 +129,7 @@ class Recovery(QObject):
             self.found.emit(video)
 
     def _ask_file(self, record: Video) -> None:
-        dialog = QFileDialog(self._window, self.tr("Where is {0}?").format(record.name))
+        dialog = passing(QFileDialog(self._window, self.tr("Where is {0}?").format(record.name)))
         mode = QFileDialog.FileMode
         dialog.setFileMode(mode.ExistingFile if Path(record.path).suffix else mode.Directory)
         dialog.fileSelected.connect(lambda path: self.take(record.id, Path(path)))
@@ -169,7 +170,7 @@ class Recovery(QObject):
     # both
 
     def _box(self, icon: QMessageBox.Icon, title: str, text: str) -> QMessageBox:
-        return QMessageBox(icon, title, text, QMessageBox.StandardButton.NoButton, self._window)
+        return passing(QMessageBox(icon, title, text, QMessageBox.StandardButton.NoButton, self._window))
 
     def _start(self, what: str, steps: Callable[[], Generator[None, None, object]]) -> Job:
         self.busy.emit(what)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QInputDialog, QPlainTextEdit, QWidget
 
+from app.dialogs.passing import passing
 from app.document_bridge import DocumentBridge
 from app.view_state import ViewState
 from stmask_core.document.commands import review
@@ -25,7 +26,7 @@ class ReviewFlow(QObject):
 
     def ask_note(self) -> None:
         """Ask for the text of a new note about this frame and the selected track."""
-        dialog = QInputDialog(self._window)
+        dialog = passing(QInputDialog(self._window))
         dialog.setWindowTitle(self.tr("Add a note"))
         dialog.setLabelText(self.tr("What should be looked at in frame {0}?").format(self.view_state.frame))
         dialog.setOption(QInputDialog.InputDialogOption.UsePlainTextEditForTextInput)
