@@ -74,6 +74,11 @@ class ViewFeed(QObject):
         loader.cached_changed.connect(self._cached_timer.start)
         timeline.thumbnail_requested.connect(self._on_thumbnail)
 
+    def stop(self) -> None:
+        """Show nothing any more: the window is closed."""
+        for timer in (self._lanes_timer, self._strips_timer, self._cached_timer):
+            timer.stop()
+
     def show_all(self) -> None:
         """Show everything again, now."""
         self.show_masks()

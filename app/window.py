@@ -93,4 +93,5 @@ class Window:
             lane.close(patience_s)
         self.loader.close()
         self.bridge.close()
+        self.feed.stop()
         self.uncaught.remove()

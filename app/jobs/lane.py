@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import sys
 import threading
 
 from app.jobs.job import Job, Work
+
+
+BEHIND = 5  # niceness of the threads that work beside the window, and of those that torch starts from them
 
 
 class JobLane:
@@ -50,5 +55,12 @@ class JobLane:
         return True
 
     def _drive(self) -> None:
+        _step_back()
         while (job := self._waiting.get()) is not None:
             job.run()
+
+
+def _step_back() -> None:
+    """Let the window go first when processors are scarce; elsewhere than on Linux a thread has no niceness."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BEHIND)

@@ -15,63 +15,55 @@ MOST_STRIPS = 4
 
 
 class Strips:
-    """The plots of the strips in the timeline's grid, one row each, from row 0 on."""
+    """The plots of the strips, one row each; plots are slow to make, so a few are used again and again."""
 
-    def __init__(
-        self,
-        grid: pg.GraphicsLayoutWidget,
-        make_plot: Callable[[int, StripTitle], pg.PlotItem],
-        remove_plot: Callable[[pg.PlotItem], None],
-    ) -> None:
+    def __init__(self, make_plot: Callable[[int, StripTitle], pg.PlotItem]) -> None:
         """make_plot: a plot of a row with its title, on the frame axis of the lanes."""
-        self._grid, self._make, self._remove = grid, make_plot, remove_plot
+        self._make = make_plot
+        self._slots: list[tuple[pg.PlotItem, StripTitle, pg.PlotDataItem]] = []
         self.plots: dict[str, pg.PlotItem] = {}
         self.values: dict[str, np.ndarray] = {}
-        self._titles: dict[str, StripTitle] = {}
         self._colours = QColor("#8f939a"), QColor("#4c9be8")
 
     def use_colours(self, faint: QColor, accent: QColor) -> None:
         """Take the theme's colours."""
         self._colours = faint, accent
-        for name, plot in self.plots.items():
-            self._titles[name].faint = faint
-            for curve in plot.listDataItems():
-                curve.setPen(pg.mkPen(accent, width=1.2))
-            self._titles[name].update()
+        for _, title, curve in self._slots:
+            title.faint = faint
+            curve.setPen(pg.mkPen(accent, width=1.2))
+            title.update()
 
     def show(self, strips: Mapping[str, np.ndarray]) -> None:
         """Show curves; NaN where a value is undefined. One without any value takes no room."""
         known = {name: values for name, values in strips.items() if np.isfinite(values).any()}
-        wanted = list(known)[:MOST_STRIPS]
-        if list(self.plots) != wanted:  # a row holds one plot: all of them are placed anew
-            for gone in self.plots.values():
-                self._remove(gone)
-            self.plots.clear()
-            self._titles.clear()
-        self.values = {name: known[name] for name in wanted}
-        faint, accent = self._colours
+        self.values = {name: known[name] for name in list(known)[:MOST_STRIPS]}
+        self.plots.clear()
         for row, (name, values) in enumerate(self.values.items()):
-            plot = self.plots.get(name)
-            if plot is None:
-                title = self._titles[name] = StripTitle(name)
-                title.faint = faint
-                plot = self.plots[name] = self._make(row, title)
-                plot.setDownsampling(auto=True, mode="peak")
-                plot.setClipToView(True)
-            for item in plot.listDataItems():
-                plot.removeItem(item)
-            frames = np.arange(len(values)) + 0.5
-            plot.plot(frames, values, pen=pg.mkPen(accent, width=1.2), connect="finite")
+            plot, title, curve = self._slot(row)
+            self.plots[name] = plot
+            curve.setData(np.arange(len(values)) + 0.5, values)
             finite = values[np.isfinite(values)]
             low, high = min(0.0, float(finite.min())), max(1.0, float(finite.max()))
             plot.setYRange(low, high, padding=0.1)
-            self._titles[name].low, self._titles[name].high = low, high
-            self._titles[name].update()
+            title.title, title.low, title.high = name, low, high
+            title.update()
+
+    def _slot(self, row: int) -> tuple[pg.PlotItem, StripTitle, pg.PlotDataItem]:
+        if row == len(self._slots):
+            faint, accent = self._colours
+            title = StripTitle("")
+            title.faint = faint
+            plot = self._make(row, title)
+            plot.setDownsampling(auto=True, mode="peak")
+            plot.setClipToView(True)
+            curve = plot.plot(pen=pg.mkPen(accent, width=1.2), connect="finite")
+            self._slots.append((plot, title, curve))
+        return self._slots[row]
 
     def fit(self, room: int) -> None:
         """Share ``room`` pixels; the last strips go where it is not enough for all."""
         shown = min(len(self.plots), max(0, room) // STRIP_LEAST_PX)
-        for number, plot in enumerate(self.plots.values()):
+        for number, (plot, _, _) in enumerate(self._slots):
             height = min(STRIP_PX, room // shown) if number < shown else 0
             plot.setVisible(height > 0)
             if plot.maximumHeight() != height:

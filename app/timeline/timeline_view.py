@@ -55,7 +55,7 @@ class TimelineView(QWidget):
         self.graphics.ci.layout.setSpacing(0)
         self.graphics.ci.layout.setContentsMargins(0, 0, 0, 0)
         self.lanes = LanesItem()
-        self._strips = Strips(self.graphics, self._make_strip, self._remove_plot)
+        self._strips = Strips(self._make_strip)
         self.strips = self._strips.plots
         self._playheads: list[pg.InfiniteLine] = []
         self._drag: Drag | None = None
@@ -148,10 +148,6 @@ class TimelineView(QWidget):
         """Show up to four curves over the frames; NaN where a value is undefined."""
         self._strips.show(strips)
         self._share_room()
-
-    def _remove_plot(self, plot: pg.PlotItem) -> None:
-        self._playheads.remove(next(i for i in plot.items if i in self._playheads))
-        self.graphics.removeItem(plot)
 
     def _share_room(self) -> None:
         """Lanes come first: strips get what a few lanes leave over, and at most a third while lanes wait."""
