@@ -24,7 +24,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.dialogs.import_dialog import CategoryMap, FileCategory, format_title
+from app.dialogs.category_map import CategoryMap
+from app.dialogs.exchange_facts import FileCategory, format_title
 from app.dialogs.passing import passing
 from app.dialogs.run_dialog import CATEGORY_LISTS, side_by_side
 from app.panels.problems_panel import ProblemsPanel

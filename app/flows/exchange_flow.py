@@ -16,8 +16,9 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
+from app.dialogs.exchange_facts import FileContents, Look
 from app.dialogs.export_dialog import ExportDialog
-from app.dialogs.import_dialog import FileContents, ImportDialog, Look
+from app.dialogs.import_dialog import ImportDialog
 from app.document_bridge import DocumentBridge
 from app.errors import show_error
 from app.flows.looking import guess_format, look_into

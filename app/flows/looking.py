@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication
 
-from app.dialogs.import_dialog import FileCategory, FileContents, Look
+from app.dialogs.exchange_facts import FileCategory, FileContents, Look
 from stmask_core.cli.import_ import IMAGE_SUFFIXES, read_annotations
 from stmask_core.errors import FormatError, MissingDependency
 

@@ -9,7 +9,6 @@ import threading
 
 from app.jobs.job import Job, Work
 
-
 BEHIND = 5  # niceness of the threads that work beside the window, and of those that torch starts from them
 
 
@@ -61,6 +60,6 @@ class JobLane:
 
 
 def _step_back() -> None:
-    """Let the window go first when processors are scarce; elsewhere than on Linux a thread has no niceness."""
+    """Let the window go first when processors are scarce. Only on Linux a thread has its own niceness."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BEHIND)

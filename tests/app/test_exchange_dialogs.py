@@ -7,8 +7,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox
 
+from app.dialogs.exchange_facts import FileCategory, FileContents, format_title
 from app.dialogs.export_dialog import ENDINGS, ExportDialog
-from app.dialogs.import_dialog import FileCategory, FileContents, ImportDialog, format_title
+from app.dialogs.import_dialog import ImportDialog
 from stmask_core.cli import export, import_, run_verb
 from stmask_core.document.validation import Finding
 from stmask_core.formats.ytvis_exchange import read_ytvis
