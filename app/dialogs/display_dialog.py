@@ -48,7 +48,7 @@ class DisplayDialog(QDialog):
             grid.addWidget(slider, row, 1)
             grid.addWidget(value, row, 2)
             self._sliders[name] = slider, value
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        self.buttons = buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.close)
         reset = QPushButton(self.tr("Back to normal"))
         reset.clicked.connect(self._reset)
