@@ -117,7 +117,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     _a("previous_video", GO, "Previous video", "Ctrl+PgUp", PROJECT),
     _a("new_track", TRACKS, "New track", "N", VIDEO),
     _a("rename_track", TRACKS, "Rename track…", "F2", TRACK),
-    _a("recolour_track", TRACKS, "Change colour…", "", TRACK),
+    _a("recolour_track", TRACKS, "Change colour…", "Shift+C", TRACK),
     _a("set_category", TRACKS, "Set category…", "C", TRACK),
     _a("lock_track", TRACKS, "Lock or unlock", "L", TRACK),
     _a("hide_track", TRACKS, "Hide or show", "H", TRACK),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, Signal
+from PySide6.QtCore import QByteArray, QEvent, QSettings, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -45,9 +45,10 @@ TOOLS = (
     "merge",
 )
 CONTEXT_MENU = (
-    "rename_track", "set_category", "recolour_track", "lock_track", "hide_track", None,
+    "rename_track", "set_category", "recolour_track", "lock_track", "hide_track", "track_reviewed", None,
     "merge_tracks", "cut_track", "swap_tracks", "reassign", "extend_track", "trim_before", "trim_after", None,
-    "interpolate", "pin", "reject", "occlusion", "outside", None,
+    "copy_mask", "paste_mask", "copy_forward", "interpolate", None,
+    "pin", "reject", "lock_mask", "occlusion", "outside", None,
     "add_note", "delete_mask", "delete_range", "delete_track",
 )  # fmt: skip
 GROUP_STARTS = {  # a line is drawn above these in their menus
@@ -291,6 +292,12 @@ class MainWindow(QMainWindow):
         if event.key() == RAW_KEY and not event.isAutoRepeat():
             self.raw_held.emit(False)
         super().keyReleaseEvent(event)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """A key that was held when the keyboard went elsewhere is let go of."""
+        if event.type() == QEvent.Type.ActivationChange and not self.isActiveWindow():
+            self.raw_held.emit(False)
+        super().changeEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Everything is on disk already; a running model is asked about."""

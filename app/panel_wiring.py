@@ -231,13 +231,17 @@ def start_tour(w: Window) -> None:
         action = next((a for a in menus.actions() if a.objectName() == name), None)
         return None if action is None else (menus, menus.actionGeometry(action))
 
+    def button(action: str, name: str) -> QWidget | tuple[QWidget, QRect] | None:
+        found = w.main.top_bar.button(action)
+        return found if found.isVisible() else menu(name)
+
     targets: dict[str, Find] = {
         "open": lambda: w.main.start_page.findChild(QPushButton, "open_video"),
-        "run": partial(menu, "Model"),
-        "check": partial(menu, "Review"),
+        "run": partial(button, "run", "Model"),
+        "check": partial(button, "validate", "Review"),
         "timeline": lambda: w.main.timeline,
         "tools": lambda: w.main.tool_bar,
-        "tracks": lambda: w.main.tabs,
+        "tracks": lambda: w.panels.tracks,
     }
 
     def key_of(action: str) -> str:

@@ -21,6 +21,7 @@ class TopBar(QWidget):
 
     def __init__(self, actions: Mapping[str, QAction]) -> None:
         super().__init__()
+        self._buttons: dict[str, QToolButton] = {}
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(4, 1, 6, 1)
         self._row.setSpacing(1)
@@ -76,6 +77,10 @@ class TopBar(QWidget):
         if isinstance(bar, QMenuBar):
             bar.setCornerWidget(self, Qt.Corner.TopRightCorner)
 
+    def button(self, action: str) -> QToolButton:
+        """The button of an action."""
+        return self._buttons[action]
+
     def _add(self, action: QAction, *, words: bool = False) -> None:
         button = QToolButton()
         button.setObjectName("word" if words else "")
@@ -84,6 +89,7 @@ class TopBar(QWidget):
         style = Qt.ToolButtonStyle
         button.setToolButtonStyle(style.ToolButtonTextBesideIcon if words else style.ToolButtonIconOnly)
         self._row.addWidget(button)
+        self._buttons[action.objectName()] = button
 
     def _add_line(self) -> None:
         line = QFrame()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QPainter
 
 from app.canvas.canvas_view import Gesture
+from app.canvas.coordinates import Coordinates
 from app.tools.region_tools import BoxTool
-from app.tools.tool import ADD, Tool, mode_of, tr
+from app.tools.tool import ADD, EditTarget, Tool, mode_of, paint_bits, tr
 from stmask_core.opencv import cv2
 from stmask_core.structures.masks import Mask
 
@@ -65,16 +67,40 @@ class WandTool(Tool):
     name = "wand"
     cursor = Qt.CursorShape.CrossCursor
 
+    def __init__(self, target: EditTarget) -> None:
+        super().__init__(target)
+        self._region: Mask | None = None  # what a click would take
+        self._mode = ADD
+
     def press(self, gesture: Gesture) -> None:
         """Flood from the clicked pixel."""
+        region, self._region = self._region_at(gesture), None
+        if gesture.button == Qt.MouseButton.LeftButton and region is not None:
+            self.target.apply_region(region, mode_of(gesture), tr("Magic wand"))
+
+    def move(self, gesture: Gesture) -> None:
+        """Show what a click would take."""
+        self._region, self._mode = self._region_at(gesture), mode_of(gesture)
+
+    def cancel(self) -> None:
+        """Show nothing."""
+        self._region = None
+
+    def paint(self, painter: QPainter, coordinates: Coordinates) -> None:
+        """The region under the pointer, red where it would be taken away."""
+        if self._region is not None:
+            colour = QColor(*self.target.colour()) if self._mode == ADD else QColor("#ef6b6b")
+            colour.setAlpha(130)
+            at = self._region.x0, self._region.y0
+            paint_bits(painter, coordinates, self._region.crop_bits().view(np.uint8), at, colour)
+
+    def _region_at(self, gesture: Gesture) -> Mask | None:
         image = self.target.image()
-        if gesture.button != Qt.MouseButton.LeftButton or image is None:
-            return
+        if image is None:
+            return None
         more = bool(gesture.modifiers & Qt.KeyboardModifier.ShiftModifier)
         tolerance = WAND_TOLERANCE * (2 if more else 1)
-        region = wand_region(image, int(gesture.x), int(gesture.y), tolerance)
-        if region is not None:
-            self.target.apply_region(region, mode_of(gesture), tr("Magic wand"))
+        return wand_region(image, int(np.floor(gesture.x)), int(np.floor(gesture.y)), tolerance)
 
 
 def wand_region(image: NDArray[np.uint8], x: int, y: int, tolerance: int) -> Mask | None:
@@ -85,7 +111,8 @@ def wand_region(image: NDArray[np.uint8], x: int, y: int, tolerance: int) -> Mas
     found = np.zeros((height + 2, width + 2), np.uint8)
     flags = 4 | (1 << 8) | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY
     limits = (tolerance,) * 3
-    _, _, _, (left, top, wide, tall) = cv2.floodFill(image.copy(), found, (x, y), 0, limits, limits, flags)
+    picture = image if image.flags.writeable else image.copy()  # it is not written to: only the mask is
+    _, _, _, (left, top, wide, tall) = cv2.floodFill(picture, found, (x, y), 0, limits, limits, flags)
     bits = found[1 + top : 1 + top + tall, 1 + left : 1 + left + wide]
     return Mask.from_crop(bits, y0=top, x0=left, height=height, width=width)
 

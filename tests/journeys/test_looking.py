@@ -133,3 +133,17 @@ def test_the_end_of_a_lane_is_dragged(at_work):
     assert document.annotations.extent(track) == (first, last - 10)
     at_work.key("Ctrl+Z")
     assert document.annotations.extent(track) == (first, last)
+
+
+def test_the_wand_shows_what_a_click_would_take(at_work):
+    canvas, document = at_work.main.canvas, at_work.document
+    at_work.key("Ctrl+Shift+A")
+    at_work.key("W")
+    tracks, plain = set(document.tracks), canvas.grab().toImage()
+    hover(canvas, at_work.at(320, 20))
+    assert canvas.grab().toImage() != plain
+    assert set(document.tracks) == tracks
+    shown = canvas.tool._region
+    at_work.click(320, 20)
+    (new,) = set(document.tracks) - tracks
+    assert document.annotation(new, 0).mask == shown
