@@ -22,7 +22,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from app.canvas.composer import compose
+from app.canvas.composer import compose, reduced
 from app.canvas.coordinates import Coordinates, fitted
 from app.canvas.items import CanvasItem, Outline
 from app.canvas.overlay import Overlay, Trail
@@ -79,7 +79,10 @@ class CanvasView(QWidget):
         self.tool: CanvasTool | None = None
         self.background = QColor("#141516")
         self._frame: np.ndarray | None = None
-        self._picture: np.ndarray | None = None
+        self._picture: np.ndarray | None = None  # with masks, reduced by _step
+        self._small: np.ndarray | None = None  # _small_of, reduced by _step
+        self._small_of: np.ndarray | None = None
+        self._step = 1
         self._fit_on_resize = True
         self._pan_from: QPointF | None = None
         self._space = self._panned = False
@@ -128,12 +131,18 @@ class CanvasView(QWidget):
     def recompose(self) -> None:
         """Build the picture again and repaint."""
         if self._frame is None:
-            self._picture = None
+            self._picture = self._small = None
         else:
-            self._picture = compose(
-                self._frame, self._visible_items(), self.view_state.layers, self.view_state.selection
-            )
+            step = self._wanted_step()
+            if self._small is None or (self._small_of is not self._frame or step != self._step):
+                self._small, self._small_of, self._step = reduced(self._frame, step), self._frame, step
+            layers, selection = self.view_state.layers, self.view_state.selection
+            self._picture = compose(self._small, self._visible_items(), layers, selection, step)
         self.update()
+
+    def _wanted_step(self) -> int:
+        """How many pixels of the frame share one of the screen: more than those need not be composed."""
+        return max(1, int(1 / (self.coordinates.scale * self.devicePixelRatioF()) + 1e-6))
 
     def fit_frame(self) -> None:
         """Show the whole frame."""
@@ -174,6 +183,8 @@ class CanvasView(QWidget):
 
     def _move_to(self, coordinates: Coordinates) -> None:
         self.coordinates = coordinates
+        if self._frame is not None and self._picture is not None and self._wanted_step() != self._step:
+            self.recompose()
         self.update()
 
     def _follow_selected(self) -> None:
@@ -199,12 +210,15 @@ class CanvasView(QWidget):
                 painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._message)
             return
         height, width, _ = self._picture.shape
+        step = self._step
         image = QImage(self._picture.data, width, height, 3 * width, QImage.Format.Format_RGB888)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.coordinates.scale < 2)
-        shown = self.coordinates.visible(self.width(), self.height()).intersected(QRectF(0, 0, width, height))
+        whole = QRectF(0, 0, width * step, height * step)
+        shown = self.coordinates.visible(self.width(), self.height()).intersected(whole)
         corner = self.coordinates.to_widget(shown.left(), shown.top())
         size = shown.size() * self.coordinates.scale
-        painter.drawImage(QRectF(corner, size), image, shown)
+        source = QRectF(shown.topLeft() / step, shown.size() / step)
+        painter.drawImage(QRectF(corner, size), image, source)
         if not self.view_state.layers.raw:
             self._overlay.paint(painter, self._visible_items())
         if self.tool is not None:
