@@ -28,7 +28,7 @@ class Driver:
     def document(self):
         return self.window.bridge.document
 
-    def until(self, true, timeout=20_000):
+    def until(self, true, timeout=60_000):
         self.qtbot.waitUntil(true, timeout=timeout)
 
     def wait_for_frame(self, frame):
