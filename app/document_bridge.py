@@ -151,6 +151,7 @@ class DocumentBridge(QObject):
         lane = self._lanes.get(track.id)
         if lane is None:
             columns = self.document.annotations.columns(track.id)
+            covered = (columns.occlusions > 0) & ~columns.outside
             lane = self._lanes[track.id] = Lane(
                 track=track.id,
                 name=self.label_of(track),
@@ -159,6 +160,7 @@ class DocumentBridge(QObject):
                 human=columns.frames[columns.human & ~columns.outside].astype(np.int64),
                 hidden=track.hidden,
                 locked=track.locked,
+                occluded=spans_of(columns.frames[covered], columns.occlusions[covered]),
             )
         return lane
 

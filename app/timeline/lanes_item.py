@@ -17,6 +17,7 @@ from app.timeline.rows import HUMAN, IMPORTED, OUTSIDE, PROPAGATED, Lane, Spans
 LANE_PX, SELECTED_LANE_PX = 15, 24
 HATCH_PX = 6  # from one line of the hatch to the next
 OLD = 10  # frames; the hatch of a mask carried this long is as faint as it gets
+COVERED = {1: 0.35, 2: 0.65}  # occlusion slight, severe: so much of the bar's height is missing
 CONTESTED = (255, 255, 255, 255), (0, 0, 0, 255)
 
 
@@ -95,7 +96,7 @@ class LanesItem(pg.GraphicsObject):
     def _pixels(self, lane: Lane, edges: NDArray[np.float64], height: int) -> NDArray[np.uint8]:
         """A lane as (height, len(edges) - 1, 4) RGBA: solid, hatched if propagated, a thread if outside.
 
-        The hatch is fainter the longer ago a detection was. Hidden: dots; contested: a mark at the top.
+        Where the object is occluded the bar is lower. The hatch is fainter the longer ago a detection was. Hidden: dots; contested: a mark at the top.
         Every span that touches a pixel's frames is seen, however short: of several the last one wins.
         """
         spans, evidence = lane.spans, self.evidence.get(lane.track, NOTHING)
@@ -109,6 +110,10 @@ class LanesItem(pg.GraphicsObject):
             worn = _wear(spans, run[carried], edges[1:][carried])
             hatched = (rows + carried) % HATCH_PX >= HATCH_PX // 2
             alpha[:, carried] = np.where(hatched, 110 - 90 * worn, 255 - 115 * worn)
+        for level, share in COVERED.items():
+            run_of, here = _touched(lane.occluded.starts, lane.occluded.stops, edges)
+            here[here] = lane.occluded.kinds[run_of[here]] == level
+            alpha[: max(1, round(share * height)), here & (kinds >= 0)] = 0
         thread = (np.abs(rows - height // 2) < 1) & (columns % 4 < 2)
         alpha[~thread & (kinds == OUTSIDE)] = 0
         _, hidden = _touched(evidence.hidden_starts, evidence.hidden_stops, edges)

@@ -69,9 +69,15 @@ def spans_of(frames: NDArray, kinds: NDArray) -> Spans:
     return Spans(frames[first], frames[last] + 1, kinds[first])
 
 
+NO_SPANS = spans_of(np.zeros(0, np.int64), np.zeros(0, np.uint8))
+
+
 @dataclass(frozen=True, eq=False)
 class Lane:
-    """One track on the timeline. human: frames a person set, ascending (the ◆ marks)."""
+    """One track on the timeline. human: frames a person set, ascending (the ◆ marks).
+
+    occluded: where somebody said that something hides the object; kinds 1 slightly, 2 severely.
+    """
 
     track: int
     name: str
@@ -80,3 +86,4 @@ class Lane:
     human: NDArray[np.int64]
     hidden: bool = False
     locked: bool = False
+    occluded: Spans = NO_SPANS
