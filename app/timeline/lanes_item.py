@@ -96,8 +96,9 @@ class LanesItem(pg.GraphicsObject):
     def _pixels(self, lane: Lane, edges: NDArray[np.float64], height: int) -> NDArray[np.uint8]:
         """A lane as (height, len(edges) - 1, 4) RGBA: solid, hatched if propagated, a thread if outside.
 
-        Where the object is occluded the bar is lower. The hatch is fainter the longer ago a detection was. Hidden: dots; contested: a mark at the top.
-        Every span that touches a pixel's frames is seen, however short: of several the last one wins.
+        Where the object is occluded the bar is lower. The hatch is fainter the longer ago a detection was.
+        Hidden: dots; contested: a mark at the top. Every span that touches a pixel's frames is seen, however
+        short: of several the last one wins.
         """
         spans, evidence = lane.spans, self.evidence.get(lane.track, NOTHING)
         run, touched = _touched(spans.starts, spans.stops, edges)

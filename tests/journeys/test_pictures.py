@@ -173,7 +173,7 @@ def run_over(user, sample, weights, last=71):
     user.window.open_flow.open_path(sample)
     user.wait_for_frame(0)
     user.window.run_flow.start(RunRequest(weights, 0, last, precision="fp32"))
-    user.until(lambda: not user.window.run_flow.is_running, timeout=300_000)
+    user.until(lambda: not user.window.run_flow.is_running, timeout=1_200_000)
 
 
 def test_failures(user, sample, weights, camera):
@@ -199,7 +199,7 @@ def test_replay(user, sample, weights, camera):
     flow = user.window.replay_flow
     user.until(lambda: not flow.is_busy, timeout=60_000)
     flow.dialog.record_wanted.emit(True)
-    user.until(lambda: flow.dialog.pages.currentIndex() == 1 and not flow.is_busy, timeout=300_000)
+    user.until(lambda: flow.dialog.pages.currentIndex() == 1 and not flow.is_busy, timeout=1_200_000)
     flow.dialog.form.editors["new_score"].setValue(2.2)
     user.until(lambda: not flow.is_busy, timeout=60_000)
     user.window.navigation.jump(24 if FOR_THE_GUIDE else 4)
