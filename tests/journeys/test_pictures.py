@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QImage, QKeyEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QAbstractButton, QApplication
 
 from app.canvas.id_legend import IdLegend
 from app.dialogs.export_dialog import ExportDialog
@@ -42,6 +42,8 @@ class Camera:
     def take(self, widget, name):
         """Keep a picture of a widget as it is on the screen: of its size, in many colours."""
         QApplication.processEvents()
+        for button in widget.findChildren(QAbstractButton):
+            button.setAttribute(Qt.WidgetAttribute.WA_UnderMouse, False)  # the pointer lies anywhere
         picture = widget.grab().toImage()
         scale = widget.devicePixelRatioF()
         name = name if scale == 1 else f"{name}-{scale:.0%}".removesuffix("%")
