@@ -21,7 +21,7 @@ class Player(QObject):
         self._expected = 0
         self.frame_rate = 25.0
         self.speed = 1.0
-        self.loop = True
+        self.loop = False
         self.skipped = 0  # frames that were due but not shown since playing began
         view_state.playing_changed.connect(self._on_playing)
 

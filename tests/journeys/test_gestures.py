@@ -183,15 +183,17 @@ def test_a_dropped_project_opens(user, annotated, place):
     assert user.document.tracks
 
 
-def test_play_goes_round_in_the_range(painter):
+def test_play_stops_at_the_end_of_the_range_and_goes_round_in_a_loop(painter):
+    seen, loop = [], painter.window.actions.by_id["loop"]
     painter.state.set_range((10, 14))
-    painter.key("Ctrl+Shift+L")
-    player, seen = painter.window.player, []
-    assert player.loop == painter.window.actions.by_id["loop"].isChecked()
     painter.state.frame_changed.connect(seen.append)
-    if not player.loop:
-        painter.key("Ctrl+Shift+L")
+    assert not loop.isChecked()
     painter.state.set_playing(True)
-    painter.until(lambda: sum(np.diff(seen) < 0) >= 2)
+    painter.until(lambda: not painter.state.playing)
+    assert painter.state.frame == 14
+    painter.key("Ctrl+Shift+L")
+    assert loop.isChecked()
+    painter.state.set_playing(True)
+    painter.until(lambda: sum(np.diff(seen) < 0) >= 3)
     painter.state.set_playing(False)
     assert set(seen) <= set(range(10, 15))
