@@ -69,7 +69,7 @@ def play(window: Window) -> dict[str, Any]:
     window.player.loop = False
     window.view_state.go_to(0)
     _until(lambda: window.feed.shown_frame == 0)
-    shown: list[tuple[int, float]] = []
+    shown: list[tuple[int, float]] = [(0, time.perf_counter())]
     with _listening(window, lambda frame: shown.append((frame, time.perf_counter()))):
         window.view_state.set_playing(True)
         _until(lambda: not window.view_state.playing)
@@ -124,18 +124,20 @@ def model_beside(window: Window, seconds: float) -> dict[str, Any]:
 
     flow.progress.connect(progress)
     _until(lambda: frames_done > 0 or not flow.is_running)
-    beats: list[float] = []
+    beats = [0.0]
     heart, hand = QTimer(), QTimer()
     heart.setTimerType(Qt.TimerType.PreciseTimer)
     heart.timeout.connect(lambda: beats.append(time.perf_counter()))
     hand.timeout.connect(lambda: state.go_to((state.frame + 1) % state.frame_count))
     begin, before = time.perf_counter(), frames_done
+    beats[0] = begin
     heart.start(HEARTBEAT_MS)
     hand.start(200)
     _until(lambda: time.perf_counter() - begin > seconds or not flow.is_running)
     heart.stop()
     hand.stop()
     spent = time.perf_counter() - begin
+    beats.append(time.perf_counter())
     flow.cancel()
     _until(lambda: not flow.is_running)
     stalls = [max(0.0, 1e3 * (b - a) - HEARTBEAT_MS) for a, b in itertools.pairwise(beats)]
