@@ -17,7 +17,6 @@ from typing import Any
 import click
 import numpy as np
 
-from stmask_core.bench.window_live import live, percentiles
 from stmask_core.cli import print_json
 
 START = "import time, sys; t = time.perf_counter(); from app.run import start; w = start([]);\
@@ -35,6 +34,7 @@ def command(repeats: int, seconds: float, as_json: bool) -> None:
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform in ("win32", "darwin")
     ):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from app.measuring import live
     from app.run import application
 
     kept = application()
@@ -50,6 +50,17 @@ def command(repeats: int, seconds: float, as_json: bool) -> None:
         return
     for part, values in result.items():
         click.echo(f"{part}: {values}")
+
+
+def percentiles(samples_ms: list[float]) -> dict[str, float]:
+    """Median, 95th and 99th percentile and the worst of some times in milliseconds."""
+    p50, p95, p99, worst = np.percentile(samples_ms, (50, 95, 99, 100))
+    return {
+        "p50_ms": round(float(p50), 2),
+        "p95_ms": round(float(p95), 2),
+        "p99_ms": round(float(p99), 2),
+        "worst_ms": round(float(worst), 2),
+    }
 
 
 def bounds(result: dict[str, Any]) -> dict[str, dict[str, Any]]:

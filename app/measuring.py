@@ -14,11 +14,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+from PySide6.QtCore import QDeadlineTimer, QEventLoop, QSettings, Qt, QTimer
 
+from app.flows.run_request import RunRequest
+from app.run import LAST_PATIENCE_S, start
+from app.window import Window
 from stmask_core.bench.video import moving_picture
+from stmask_core.bench.window import percentiles
 from stmask_core.document.commands import videos
 from stmask_core.document.commands.predictions import (
     PredictedFrame,
@@ -31,25 +36,11 @@ from stmask_core.project import Project
 from stmask_core.structures.masks import Mask
 from stmask_core.video.writer import write_video
 
-if TYPE_CHECKING:
-    from app.window import Window
-
 Source = Literal["detected", "propagated"]
 RATE = 30  # frames per second
 MASKS = 20  # in every frame
 HEARTBEAT_MS = 5
 PATIENCE_S = 120.0
-
-
-def percentiles(samples_ms: list[float]) -> dict[str, float]:
-    """Median, 95th and 99th percentile and the worst of some times in milliseconds."""
-    p50, p95, p99, worst = np.percentile(samples_ms, (50, 95, 99, 100))
-    return {
-        "p50_ms": round(float(p50), 2),
-        "p95_ms": round(float(p95), 2),
-        "p99_ms": round(float(p99), 2),
-        "worst_ms": round(float(worst), 2),
-    }
 
 
 def live(height: int, width: int, *, seconds: float, seeks: int, model: bool) -> dict[str, Any]:
@@ -110,10 +101,6 @@ def _shows(window: Window, frame: int) -> bool:
 
 def model_beside(window: Window, seconds: float) -> dict[str, Any]:
     """How long the window does not answer while the network in the box runs and a user steps on."""
-    from PySide6.QtCore import Qt, QTimer
-
-    from app.flows.run_request import RunRequest
-
     flow, state = window.run_flow, window.view_state
     flow.start(RunRequest("demo", 0, state.frame_count - 1))
     frames_done = 0
@@ -151,10 +138,6 @@ def model_beside(window: Window, seconds: float) -> dict[str, Any]:
 @contextmanager
 def _window(project: Path) -> Iterator[Window]:
     """The real window of 1440 x 900 with a project open, on preferences of its own."""
-    from PySide6.QtCore import QSettings
-
-    from app.run import LAST_PATIENCE_S, start
-
     window = start([], QSettings(str(project.with_suffix(".ini")), QSettings.Format.IniFormat))
     try:
         window.open_flow.open_project(project)
@@ -177,8 +160,6 @@ def _listening(window: Window, hear: Callable[[int], None]) -> Iterator[None]:
 
 def _until(true: Callable[[], bool]) -> None:
     """Let the event loop run, as it does at work, until something holds."""
-    from PySide6.QtCore import QDeadlineTimer, QEventLoop, QTimer
-
     loop, watch, patience = QEventLoop(), QTimer(), QDeadlineTimer(round(1e3 * PATIENCE_S))
     watch.timeout.connect(lambda: loop.quit() if true() or patience.hasExpired() else None)
     watch.start(1)
