@@ -79,11 +79,12 @@ def seek(window: Window, seeks: int) -> dict[str, Any]:
     """From the wish for a frame to its picture on the canvas, with its masks, repainted."""
     draw, count = random.Random(1), window.view_state.frame_count
     times: dict[str, list[float]] = {"cold": [], "cached": []}
-    for _ in range(20 * seeks):
-        kind = min(times, key=lambda kind: len(times[kind]))
+    for turn in range(20 * seeks):
+        kind = "cached" if turn % 2 else "cold"
         frame = draw.choice(window.loader.cached_frames()) if kind == "cached" else draw.randrange(count)
         cached = window.loader.cached(frame) is not None
-        if frame == window.view_state.frame or cached != (kind == "cached"):
+        wanted = cached == (kind == "cached") and len(times[kind]) < seeks
+        if frame == window.view_state.frame or not wanted:
             continue
         begin = time.perf_counter()
         window.view_state.go_to(frame)
