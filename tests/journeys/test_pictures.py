@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QImage, QKeyEvent
-from PySide6.QtWidgets import QAbstractButton, QApplication
+from PySide6.QtWidgets import QAbstractButton, QApplication, QScrollArea
 
 from app.canvas.id_legend import IdLegend
 from app.dialogs.export_dialog import ExportDialog
@@ -115,7 +115,16 @@ def at_rest(user):
     """Nothing is said in the status bar, and the timeline has drawn itself in its place."""
     box = user.main.timeline.lanes.getViewBox()
     user.until(lambda: box.height() > 50 and abs(box.viewRect().height() - box.height()) < 1)
+    user.until(lambda: user.main.timeline.lanes.selection == user.state.selection)
+    inspector = user.main.panels["inspector"]
+    user.until(lambda: (inspector.facts is not None) == (user.state.video is not None))
+    user.until(lambda: all(roomy(area.widget()) for area in inspector.findChildren(QScrollArea)))
     user.main.statusBar().clearMessage()
+
+
+def roomy(widget):
+    """Nothing in it is squeezed: its layout has taken in what it shows."""
+    return widget.height() >= widget.minimumSizeHint().height()
 
 
 def in_sight(view):
