@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from app.timeline.lane_evidence import LaneEvidence
 from app.timeline.lanes_item import LanesItem
 from app.timeline.overview import Overview
 from app.timeline.rows import Lane
-from app.timeline.strips import Strips
+from app.timeline.strips import STRIP_LEAST_PX, Strips
 from app.view_state import ViewState
 
 AXIS_PX = 20
@@ -145,15 +146,29 @@ class TimelineView(QWidget):
         self.lanes.show_evidence(evidence)
 
     def show_strips(self, strips: Mapping[str, np.ndarray]) -> None:
-        """Show up to four curves over the frames; NaN where a value is undefined."""
-        self._strips.show(strips)
+        """Show curves over the frames, as many as there is room for; NaN where a value is undefined."""
+        self._strips.offer(strips)
         self._share_room()
 
+    @property
+    def strips_offered(self) -> int:
+        """How many strips there are to show, whether or not there is room."""
+        return len(self._strips.offered)
+
+    def height_for_strips(self, count: int) -> int:
+        """How tall the timeline has to be for so many strips above a few lanes."""
+        lanes, strips = self._lanes_px(), count * STRIP_LEAST_PX
+        least = max(strips + LANES_LEAST_PX, math.ceil(strips / (1 - LANES_SHARE)))
+        return self.height() - self.graphics.height() + AXIS_PX + min(strips + lanes, least)
+
     def _share_room(self) -> None:
-        """Lanes come first: strips get what a few lanes leave over, and at most a third while lanes wait."""
+        """Lanes come first: strips get what they leave over, and about a third while lanes wait."""
         room = self.graphics.height() - AXIS_PX
-        lanes = float(self.lanes.offsets[-1])
-        self._strips.fit(room - round(max(min(lanes, LANES_SHARE * room), min(lanes, LANES_LEAST_PX))))
+        lanes = min(self._lanes_px(), max(LANES_LEAST_PX, math.floor(LANES_SHARE * room)))
+        self._strips.fit(room - lanes)
+
+    def _lanes_px(self) -> int:
+        return int(self.lanes.offsets[-1])
 
     def show_thumbnail(self, frame: int, picture: QPixmap) -> None:
         """Show the picture of the frame under the pointer, its number, and the strip's value there."""
