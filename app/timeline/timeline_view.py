@@ -21,8 +21,8 @@ from app.timeline.strips import STRIP_LEAST_PX, Strips
 from app.view_state import ViewState
 
 AXIS_PX = 20
-LANES_LEAST_PX = 70  # four lanes, one of them selected
-LANES_SHARE = 0.65  # of the room that lanes take before strips get any, when they need it
+LANES_LEAST_PX = 84  # five lanes, one of them selected
+LANES_SHARE = 0.5  # of the room that lanes take before strips get any, when they need it
 EDGE_PX = 5  # this near to the end of a span a drag moves the end
 
 
@@ -162,7 +162,7 @@ class TimelineView(QWidget):
         return self.height() - self.graphics.height() + AXIS_PX + min(strips + lanes, least)
 
     def _share_room(self) -> None:
-        """Lanes come first: strips get what they leave over, and about a third while lanes wait."""
+        """Lanes come first: strips get what they leave over, and half of the room while lanes wait."""
         room = self.graphics.height() - AXIS_PX
         lanes = min(self._lanes_px(), max(LANES_LEAST_PX, math.floor(LANES_SHARE * room)))
         self._strips.fit(room - lanes)
