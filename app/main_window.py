@@ -62,6 +62,7 @@ LAYOUT_VERSION = 2
 CANVAS_SHARE = 0.56  # of the window's area
 RIGHT_LEAST_PX, RIGHT_MOST_PX, BELOW_MOST_PX = 290, 340, 320
 SECTION_GAP_PX = 7
+SECTIONS_LEAST_PX = 90, 180
 SECTION_SHARES = 0.38, 0.62  # of the tracks, and of the panel below
 TRACKS = "tracks"  # the panel that is always there
 RAW_KEY = Qt.Key.Key_QuoteLeft
@@ -248,6 +249,8 @@ class MainWindow(QMainWindow):
         self._sections.addWidget(self.panels[TRACKS])
         self._sections.addWidget(self.tabs)
         self._sections.setHandleWidth(SECTION_GAP_PX)
+        for section, least in zip((self.panels[TRACKS], self.tabs), SECTIONS_LEAST_PX, strict=True):
+            section.setMinimumHeight(least)  # a tall timeline may push them together
         self.right_dock = self._dock(
             "panels", self.tr("Panels"), self._sections, Qt.DockWidgetArea.RightDockWidgetArea
         )
