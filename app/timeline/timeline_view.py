@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,7 +21,6 @@ from app.view_state import ViewState
 
 AXIS_PX = 20
 LANES_LEAST_PX = 84  # five lanes, one of them selected
-LANES_SHARE = 0.5  # of the room that lanes take before strips get any, when they need it
 EDGE_PX = 5  # this near to the end of a span a drag moves the end
 
 
@@ -157,15 +155,13 @@ class TimelineView(QWidget):
 
     def height_for_strips(self, count: int) -> int:
         """How tall the timeline has to be for so many strips above a few lanes."""
-        lanes, strips = self._lanes_px(), count * STRIP_LEAST_PX
-        least = max(strips + LANES_LEAST_PX, math.ceil(strips / (1 - LANES_SHARE)))
-        return self.height() - self.graphics.height() + AXIS_PX + min(strips + lanes, least)
+        lanes = min(self._lanes_px(), LANES_LEAST_PX)
+        return self.height() - self.graphics.height() + AXIS_PX + lanes + count * STRIP_LEAST_PX
 
     def _share_room(self) -> None:
-        """Lanes come first: strips get what they leave over, and half of the room while lanes wait."""
+        """Lanes come first: strips get what a few lanes leave over, and stay low where there is more."""
         room = self.graphics.height() - AXIS_PX
-        lanes = min(self._lanes_px(), max(LANES_LEAST_PX, math.floor(LANES_SHARE * room)))
-        self._strips.fit(room - lanes)
+        self._strips.fit(room - min(self._lanes_px(), LANES_LEAST_PX))
 
     def _lanes_px(self) -> int:
         return int(self.lanes.offsets[-1])
