@@ -134,8 +134,10 @@ class MaskAnnotation:
 
     def __post_init__(self) -> None:
         _check(_is_int(self.frame) and 0 <= self.frame < MAX_FRAMES, "a frame index is impossible")
-        _check(self.source in SOURCES, f"{self.source!r} is not a source of masks")
-        _check(self.occlusion in OCCLUSIONS, f"{self.occlusion!r} is not a level of occlusion")
+        if self.source not in SOURCES:
+            raise DocumentError(f"{self.source!r} is not a source of masks.")
+        if self.occlusion not in OCCLUSIONS:
+            raise DocumentError(f"{self.occlusion!r} is not a level of occlusion.")
         _check(self.score is None or _is_number(self.score), "a score is not a number")
         _check_bools(self.locked, self.accepted, self.outside)
         _check(self.run is None or _is_int(self.run), "a mask's model run is not a number")

@@ -10,12 +10,13 @@ import json
 import math
 import os
 import re
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from stmask_core.errors import FormatError
 
+Decoder = Callable[[str, int], tuple[Any, int]]  # text, place of a value -> the value, place behind it
 LARGEST_ID = (1 << 62) - 1  # what SQLite and every other tool can hold
 
 _DECODER = json.JSONDecoder()
@@ -44,66 +45,113 @@ def parse_json(text: str, name: str) -> Any:
         return json.loads(text)
 
 
-def stream_json(text: str, name: str) -> Iterator[tuple[str, int, Any]]:
+def stream_json(
+    text: str, name: str, decoders: Mapping[str, Decoder] | None = None
+) -> Iterator[tuple[str, int, Any]]:
     """(key, -1, value) of each field of a JSON object, but a list element by element: (key, i, element).
 
     So a file of a hundred thousand masks is never in memory as objects all at once. A JSON list streams as if
-    it were the one field ``""``; an empty list gives nothing but its (key, -1, []).
+    it were the one field ``""``; an empty list gives nothing but its (key, -1, []). decoders: by key, for the
+    elements of that list.
     """
+    decoders = decoders or {}
     with _translated(text, name):
         at = _skip(text, 0)
         if text[at : at + 1] == "[":
-            end = yield from _stream_list(text, at, "")
+            end = yield from _stream_list(text, at, "", decoders.get("", decode_json))
         elif text[at : at + 1] == "{":
-            end = yield from _stream_object(text, at)
+            end = yield from _stream_object(text, at, decoders)
         else:
-            _, end = _DECODER.raw_decode(text, at)
+            _, end = decode_json(text, at)
             raise FormatError(f"{name}: JSON, but neither an object nor a list.")
         if _skip(text, end) != len(text):
             raise json.JSONDecodeError("Extra data", text, end)
 
 
-def _stream_object(text: str, at: int) -> Generator[tuple[str, int, Any], None, int]:
-    at = _skip(text, at + 1)
-    if text[at : at + 1] == "}":
-        return at + 1
-    while True:
-        if text[at : at + 1] != '"':
-            raise json.JSONDecodeError("Expecting property name", text, at)
-        key, at = _DECODER.raw_decode(text, at)
-        at = _skip(text, at)
-        if text[at : at + 1] != ":":
-            raise json.JSONDecodeError("Expecting ':' delimiter", text, at)
-        at = _skip(text, at + 1)
+def _stream_object(
+    text: str, at: int, decoders: Mapping[str, Decoder]
+) -> Generator[tuple[str, int, Any], None, int]:
+    at, ended = _begin(text, at, "}")
+    while not ended:
+        key, at = _key(text, at)
         if text[at : at + 1] == "[":
-            at = yield from _stream_list(text, at, key)
+            at = yield from _stream_list(text, at, key, decoders.get(key, decode_json))
         else:
-            value, at = _DECODER.raw_decode(text, at)
+            value, at = decode_json(text, at)
             yield key, -1, value
-        at = _skip(text, at)
-        if text[at : at + 1] == "}":
-            return at + 1
-        if text[at : at + 1] != ",":
-            raise json.JSONDecodeError("Expecting ',' delimiter", text, at)
-        at = _skip(text, at + 1)
+        at, ended = _go_on(text, at, "}")
+    return at
 
 
-def _stream_list(text: str, at: int, key: str) -> Generator[tuple[str, int, Any], None, int]:
-    at = _skip(text, at + 1)
-    if text[at : at + 1] == "]":
+def _stream_list(text: str, at: int, key: str, decode: Decoder) -> Generator[tuple[str, int, Any], None, int]:
+    at, ended = _begin(text, at, "]")
+    if ended:
         yield key, -1, []
-        return at + 1
     index = 0
-    while True:
-        value, at = _DECODER.raw_decode(text, at)
+    while not ended:
+        value, at = decode(text, at)
         yield key, index, value
         index += 1
-        at = _skip(text, at)
-        if text[at : at + 1] == "]":
-            return at + 1
-        if text[at : at + 1] != ",":
-            raise json.JSONDecodeError("Expecting ',' delimiter", text, at)
-        at = _skip(text, at + 1)
+        at, ended = _go_on(text, at, "]")
+    return at
+
+
+def decode_json(text: str, at: int) -> tuple[Any, int]:
+    """The value that begins at a place, and the place behind it."""
+    return _DECODER.raw_decode(text, at)
+
+
+def decode_object(text: str, at: int, decoders: Mapping[str, Decoder]) -> tuple[Any, int]:
+    """Like ``decode_json``; of an object, the values of these keys by their own decoders."""
+    if text[at : at + 1] != "{":
+        return decode_json(text, at)
+    found: dict[str, Any] = {}
+    at, ended = _begin(text, at, "}")
+    while not ended:
+        key, at = _key(text, at)
+        found[key], at = decoders.get(key, decode_json)(text, at)
+        at, ended = _go_on(text, at, "}")
+    return found, at
+
+
+def decode_list(text: str, at: int, decode: Decoder) -> tuple[Any, int]:
+    """Like ``decode_json``; of a list, the elements by their own decoder."""
+    if text[at : at + 1] != "[":
+        return decode_json(text, at)
+    found: list[Any] = []
+    at, ended = _begin(text, at, "]")
+    while not ended:
+        value, at = decode(text, at)
+        found.append(value)
+        at, ended = _go_on(text, at, "]")
+    return found, at
+
+
+def _key(text: str, at: int) -> tuple[str, int]:
+    """A field's key, and the place of its value."""
+    if text[at : at + 1] != '"':
+        raise json.JSONDecodeError("Expecting property name", text, at)
+    key, at = decode_json(text, at)
+    at = _skip(text, at)
+    if text[at : at + 1] != ":":
+        raise json.JSONDecodeError("Expecting ':' delimiter", text, at)
+    return key, _skip(text, at + 1)
+
+
+def _begin(text: str, at: int, closing: str) -> tuple[int, bool]:
+    """Behind an opening bracket: the first element's place, or the place behind and True when it is empty."""
+    at = _skip(text, at + 1)
+    return (at + 1, True) if text[at : at + 1] == closing else (at, False)
+
+
+def _go_on(text: str, at: int, closing: str) -> tuple[int, bool]:
+    """Behind an element: the next one's place, or the place behind the closing bracket and True."""
+    at = _skip(text, at)
+    if text[at : at + 1] == closing:
+        return at + 1, True
+    if text[at : at + 1] != ",":
+        raise json.JSONDecodeError("Expecting ',' delimiter", text, at)
+    return _skip(text, at + 1), False
 
 
 def _skip(text: str, at: int) -> int:

@@ -27,11 +27,13 @@ from stmask_core.formats.json_reading import (
     as_list,
     as_object,
     as_text,
+    decode_object,
     read_text,
     rest_of,
     stream_json,
     text_or,
 )
+from stmask_core.formats.run_lengths import decode_segmentations
 from stmask_core.structures.masks import Mask, check_image_size
 
 TABLES = ("videos", "categories", "annotations")
@@ -99,7 +101,7 @@ def read_ytvis(path: str | os.PathLike[str]) -> Exchange:
     path = Path(path)
     found = _File({}, {}, [], {}, [])
     names: set[str] = set()
-    for key, index, value in stream_json(read_text(path), path.name):
+    for key, index, value in stream_json(read_text(path), path.name, {"annotations": _decode_annotation}):
         names.add(key)
         _take(found, key, index, value, path.name)
     if "videos" not in names:
@@ -118,6 +120,10 @@ def read_ytvis(path: str | os.PathLike[str]) -> Exchange:
         found.warnings.append(f"{path.name}: {stale} boxes or areas contradict their masks; the masks count")
     videos = tuple(_with_tracks(video, tracks[id_]) for id_, video in found.videos.items())
     return Exchange(tuple(found.categories.values()), videos, found.extra, tuple(found.warnings))
+
+
+def _decode_annotation(text: str, at: int) -> tuple[Any, int]:
+    return decode_object(text, at, {"segmentations": decode_segmentations})
 
 
 def _take(found: _File, key: str, index: int, value: Any, name: str) -> None:

@@ -15,6 +15,7 @@ from stmask_core.formats.atomic import atomic_write
 from stmask_core.formats.exchange import Exchange, ExchangeCategory, ExchangeTrack, ExchangeVideo
 from stmask_core.formats.frame_names import frame_file_names
 from stmask_core.formats.reports import WriteReport
+from stmask_core.formats.run_lengths import counts_text
 from stmask_core.formats.ytvis_exchange import OCCLUSIONS, TABLES, FreshIds
 
 VIDEO_DEFAULTS = {"license": 1, "coco_url": "", "flickr_url": "", "date_captured": ""}
@@ -36,7 +37,7 @@ def write_ytvis(exchange: Exchange, path: str | os.PathLike[str], *, compressed:
             for track in video.tracks:
                 id_ = track_ids.give(track.id)
                 file.write(",\n" if len(track_ids.taken) > 1 else "\n")
-                file.write(_dump(_annotation(video, track, id_, video_id, compressed=compressed)))
+                file.write(_annotation(video, track, id_, video_id, compressed=compressed))
             videos.append(_video_entry(video, video_id))
             report = report.with_video(video)
         categories = [_category_entry(category) for category in exchange.categories]
@@ -56,27 +57,30 @@ def write_ytvis(exchange: Exchange, path: str | os.PathLike[str], *, compressed:
 
 def _annotation(
     video: ExchangeVideo, track: ExchangeTrack, id_: int, video_id: int, *, compressed: bool
-) -> dict[str, Any]:
-    absent = [None] * video.length
-    segmentations: list[Any] = list(absent)
-    bboxes: list[Any] = list(absent)
-    areas: list[Any] = list(absent)
+) -> str:
+    """One track as JSON text."""
+    segmentations = ["null"] * video.length
+    bboxes: list[Any] = [None] * video.length
+    areas: list[Any] = [None] * video.length
     for observation in track.observations:
         mask, frame = observation.mask, observation.frame
         if mask.box is None:
             continue
         x1, y1, x2, y2 = mask.box
-        size = [mask.height, mask.width]
-        segmentations[frame] = mask.to_coco() if compressed else {"counts": mask.to_coco_list(), "size": size}
+        segmentations[frame] = (
+            _dump(mask.to_coco())
+            if compressed
+            else f'{{"counts": {counts_text(mask)}, "size": [{mask.height}, {mask.width}]}}'
+        )
         bboxes[frame] = [x1, y1, x2 - x1, y2 - y1]
         areas[frame] = mask.area
-    return {
+    fields = {
         **track.extra,
         "height": video.height,
         "width": video.width,
         "length": 1,
         "category_id": track.category_id,
-        "segmentations": segmentations,
+        "segmentations": None,
         "bboxes": bboxes,
         "video_id": video_id,
         "iscrowd": int(track.is_crowd),
@@ -84,6 +88,9 @@ def _annotation(
         "areas": areas,
         **_own_fields(video, track),
     }
+    texts = {name: _dump(value) for name, value in fields.items()}
+    texts["segmentations"] = f"[{', '.join(segmentations)}]"
+    return "{" + ", ".join(f"{_dump(name)}: {text}" for name, text in texts.items()) + "}"
 
 
 def _own_fields(video: ExchangeVideo, track: ExchangeTrack) -> dict[str, Any]:

@@ -84,32 +84,33 @@ class Mask:
         lengths = np.asarray(counts)
         if lengths.ndim != 1 or (lengths.size and lengths.dtype.kind not in "iu"):
             raise ValueError("counts are not a flat list of integers")
-        lengths = lengths.astype(np.int64, copy=False)
-        if lengths.size and (int(lengths.min()) < 0 or int(lengths.max()) > height * width):
+        lengths = np.ascontiguousarray(lengths, np.int64)
+        if lengths.size and int(lengths.view(np.uint64).max()) > height * width:  # negative ones are huge
             raise ValueError("counts hold a run that does not fit the image")
-        ends = np.cumsum(lengths)
+        ends = lengths.cumsum()
         total = int(ends[-1]) if len(ends) else 0
         if total != height * width:
             raise ValueError(f"counts add up to {total} pixels, the image has {height * width}")
-        stops = ends[1::2]
-        starts = ends[0::2][: len(stops)]
-        starts, stops = _merge(starts, stops)
-        if not len(starts):
+        num_edges = len(lengths) - len(lengths) % 2
+        edges = ends[:num_edges]  # start, stop, start, stop, ... of the runs of True
+        if not lengths[1:num_edges].all():
+            edges = _merged(edges)
+        if not len(edges):
             return cls.empty(height, width)
-        first, last = starts // height, (stops - 1) // height
-        x0, x1 = int(first[0]), int(last[-1]) + 1
-        if (first == last).all():
-            tops, bottoms = starts - first * height, (stops - 1) - last * height
-            y0, y1 = int(tops.min()), int(bottoms.max()) + 1
-        else:  # a run around a column's end touches the last row and the first
-            y0, y1 = 0, height
-            tops, bottoms = starts - first * height, (stops - 1) - last * height
+        column = edges[0::2] // height
+        y0, y1 = _rows_reached(edges, column * height, height)
+        x0, x1 = int(column[0]), int(edges[-1] - 1) // height + 1
         crop_height, crop_width = y1 - y0, x1 - x0
-        starts = (first - x0) * crop_height + tops - y0
-        stops = (last - x0) * crop_height + bottoms - y0 + 1
-        starts, stops = _merge(starts, stops)
-        runs = _pack(_interleave(starts, stops), crop_height * crop_width)
-        return cls(height, width, y0, x0, crop_height, crop_width, runs)
+        # Only where no run passes a column's end is the crop less high than the image.
+        shift = column * (height - crop_height)
+        shift += x0 * crop_height + y0
+        cropped = np.empty(len(edges), np.int64)
+        np.subtract(edges[0::2], shift, out=cropped[0::2])
+        np.subtract(edges[1::2], shift, out=cropped[1::2])
+        lengths = _differences(cropped)
+        if not lengths[1:].all():  # runs of neighbouring columns that touch in the crop
+            lengths = _differences(_merged(cropped))
+        return cls(height, width, y0, x0, crop_height, crop_width, _pack(lengths, crop_height * crop_width))
 
     @classmethod
     def from_coco(cls, rle: Mapping[str, Any]) -> Mask:
@@ -161,7 +162,7 @@ class Mask:
     @property
     def area(self) -> int:
         """Number of pixels inside."""
-        return int(self._lengths()[1::2].sum())
+        return int(np.add.reduce(self._stored()[1::2], dtype=np.int64))
 
     @property
     def box(self) -> tuple[int, int, int, int] | None:
@@ -204,23 +205,19 @@ class Mask:
         total = self.height * self.width
         if self.is_empty:
             return np.array([total], np.int64)
-        edges = np.cumsum(self._lengths())
-        starts, stops = edges[0::2], edges[1::2]
         tall = self.crop_height
-        if tall < self.height:  # a run around the end of a crop column is split in the image
-            first, last = starts // tall, (stops - 1) // tall
-            pieces = last - first + 1
-            if int(pieces.max()) > 1:
-                owner = np.repeat(np.arange(len(starts)), pieces)
-                order = np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-                column = (first[owner] + order) * tall
-                starts = np.maximum(starts[owner], column)
-                stops = np.minimum(stops[owner], column + tall)
-        column = starts // tall
-        shift = (column + self.x0) * self.height + self.y0 - column * tall
-        counts = _interleave(starts + shift, stops + shift)
-        rest = total - int(counts.sum())
-        return np.append(counts, rest) if rest else counts
+        edges = self._lengths().cumsum()
+        column = edges[0::2] // tall
+        if tall < self.height and int((edges[1::2] - column * tall).max()) > tall:
+            edges = _split_at_columns(edges, tall)
+            column = edges[0::2] // tall
+        shift = column * (self.height - tall)
+        shift += self.x0 * self.height + self.y0
+        edges = np.append(edges, total)
+        edges[0:-1:2] += shift
+        edges[1::2] += shift
+        counts = _differences(edges)
+        return counts if counts[-1] else counts[:-1]
 
     def to_coco_list(self) -> list[int]:
         """Uncompressed COCO counts of the whole image."""
@@ -233,7 +230,10 @@ class Mask:
         return {"size": [self.height, self.width], "counts": packed["counts"].decode("ascii")}
 
     def _lengths(self) -> Ints:
-        return np.frombuffer(self.runs, _run_type(self.crop_height * self.crop_width)).astype(np.int64)
+        return self._stored().astype(np.int64)
+
+    def _stored(self) -> NDArray[np.unsignedinteger]:
+        return np.frombuffer(self.runs, _run_type(self.crop_height * self.crop_width))
 
 
 def intersection_area(a: Mask, b: Mask) -> int:
@@ -340,23 +340,39 @@ def _pack(lengths: Ints, crop_area: int) -> bytes:
     return lengths.astype(_run_type(crop_area)).tobytes()
 
 
-def _interleave(starts: Ints, stops: Ints) -> Ints:
-    """Run lengths (False first, no last run of False) from the runs [start, stop) of True."""
-    edges = np.empty(2 * len(starts), np.int64)
-    edges[0::2], edges[1::2] = starts, stops
-    edges[1:] -= edges[:-1].copy()
-    return edges
+def _rows_reached(edges: Ints, tops: Ints, height: int) -> tuple[int, int]:
+    """First row and the row behind the last that runs touch; tops: first pixel of the column of each."""
+    y1 = int((edges[1::2] - tops).max())
+    # A run around a column's end touches the last row and the first.
+    return (int((edges[0::2] - tops).min()), y1) if y1 <= height else (0, height)
 
 
-def _merge(starts: Ints, stops: Ints) -> tuple[Ints, Ints]:
-    """Drop empty runs and join those that touch."""
-    filled = stops > starts
-    if not filled.all():
-        starts, stops = starts[filled], stops[filled]
-    apart = starts[1:] != stops[:-1]
-    if not apart.all():
-        starts, stops = starts[np.append(True, apart)], stops[np.append(apart, True)]
-    return starts, stops
+def _split_at_columns(edges: Ints, tall: int) -> Ints:
+    """Runs of columns ``tall`` pixels high, each cut where a column ends."""
+    starts, stops = edges[0::2], edges[1::2]
+    first, last = starts // tall, (stops - 1) // tall
+    pieces = last - first + 1
+    owner = np.repeat(np.arange(len(starts)), pieces)
+    order = np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    top = (first[owner] + order) * tall
+    return np.stack((np.maximum(starts[owner], top), np.minimum(stops[owner], top + tall)), axis=1).ravel()
+
+
+def _differences(edges: Ints) -> Ints:
+    """Run lengths (False first, no last run of False) from starts and stops in turn."""
+    lengths = edges.copy()
+    lengths[1:] -= edges[:-1]
+    return lengths
+
+
+def _merged(edges: Ints) -> Ints:
+    """Starts and stops in turn, without empty runs, those that touch joined."""
+    runs = edges.reshape(-1, 2)
+    runs = runs[runs[:, 1] > runs[:, 0]]
+    if not len(runs):
+        return edges[:0]
+    apart = runs[1:, 0] != runs[:-1, 1]
+    return np.stack((runs[np.append(True, apart), 0], runs[np.append(apart, True), 1]), axis=1).ravel()
 
 
 def _check_same_image(a: Mask, b: Mask) -> None:

@@ -87,7 +87,7 @@ def _parse(data: bytes) -> MaskBody:
     lengths = np.frombuffer(runs, "<u2" if item == 2 else "<u4")
     if int(lengths.sum(dtype=np.int64)) > area or (area and len(lengths) % 2):
         raise ValueError("its runs do not fit the crop")
-    if area and (lengths[1:] == 0).any():
+    if area and not lengths[1:].all():
         raise ValueError("it has an empty run")
     if area == 0 and (y0, x0) != (0, 0):
         raise ValueError("an empty mask has a place")
