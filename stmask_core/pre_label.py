@@ -47,7 +47,10 @@ CHUNK = 16  # frames written in one transaction, and lost at most by a crash
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What to run: frames first..last (inclusive) of a video. weights: named in the run's record."""
+    """What to run: frames first..last (inclusive) of a video. weights: named in the run's record.
+
+    beside: earlier predictions stay, and this run's tracks are added next to them.
+    """
 
     video: VideoId
     first: int
@@ -126,8 +129,8 @@ def described(model: Model, settings: RunSettings) -> dict[str, Any]:
 
 
 def finished_run(document: Document, plan: RunPlan, model: Model, settings: RunSettings) -> ModelRun | None:
-    """The run of this very plan, network and settings that has gone over every frame, if there is one."""
-    for run in document.runs.of_video(plan.video).values():
+    """The newest run of this very plan, network and settings that has gone over every frame, if any."""
+    for run in reversed(list(document.runs.of_video(plan.video).values())):
         if run.done == ((plan.first, plan.last),) and _is_of_plan(run, plan, model, settings):
             return run
     return None

@@ -33,8 +33,15 @@ def untouched_run(document: Document, video: Video) -> ModelRun | None:
     newest = max(runs, key=lambda run: run.id, default=None)
     if newest is None or {track for _, track in newest.tracks} != set(document.tracks.of_video(video.id)):
         return None
-    rows = (row for _, track in newest.tracks for _, row in document.annotations.rows(track))
-    return newest if all(row.run == newest.id and row.is_prediction for row in rows) else None
+    return newest if is_untouched(document, newest) else None
+
+
+def is_untouched(document: Document, run: ModelRun) -> bool:
+    """True when a run's tracks are there and hold nothing but what it made."""
+    tracks = [track for _, track in run.tracks]
+    rows = (row for track in tracks for _, row in document.annotations.rows(track))
+    is_there = all(track in document.tracks for track in tracks)
+    return is_there and all(row.run == run.id and row.is_prediction for row in rows)
 
 
 def video_of_run(document: Document, video: Video, run: ModelRun, id_: int) -> ExchangeVideo | None:

@@ -38,6 +38,13 @@ MOST_LINES = 20  # events printed
 @click.option("--no-pictures", is_flag=True, help="Do not open the video: no blur, no cuts, no pictures.")
 @click.option("--csv", "csv", type=click.Path(path_type=Path, dir_okay=False), help="Write the events here.")
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write one HTML page here.")
+@click.option(
+    "--runs",
+    nargs=2,
+    type=int,
+    metavar="FIRST SECOND",
+    help="Instead: hold these two model runs of the project against each other.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def command(
     project: Path,
@@ -47,6 +54,7 @@ def command(
     no_pictures: bool,
     csv: Path | None,
     report: Path | None,
+    runs: tuple[int, int] | None,
     as_json: bool,
 ) -> None:
     """Diagnostics of every mask of PROJECT, and its events, worst first.
@@ -57,6 +65,11 @@ def command(
     from stmask_core.project import Project
     from stmask_core.review.inspection import inspect
 
+    if runs is not None:
+        if truth is not None or csv is not None or report is not None or name is not None:
+            raise click.UsageError("--runs stands alone, or with --json.")
+        _compare_runs(project, runs, as_json=as_json)
+        return
     _check_name(csv, "--csv", ".csv")
     _check_name(report, "--report", ".html", ".htm")
     with Project.open(project, read_only=True) as opened:
@@ -89,6 +102,16 @@ def command(
         return
     for inspection in found:
         _print(inspection)
+
+
+def _compare_runs(project: Path, runs: tuple[int, int], *, as_json: bool) -> None:
+    from stmask_core.cli.compared_runs import compared_runs, print_comparison
+
+    found = compared_runs(project, *runs)
+    if as_json:
+        print_json(found)
+    else:
+        print_comparison(found)
 
 
 def _check_name(path: Path | None, option: str, *suffixes: str) -> None:

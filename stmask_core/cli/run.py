@@ -16,7 +16,7 @@ from stmask_core.cli.progress import with_progress
 from stmask_core.errors import FormatError, StmaskError, VideoError
 
 if TYPE_CHECKING:
-    from stmask_core.document.records import VideoId
+    from stmask_core.document.records import RunId, VideoId
     from stmask_core.engine.clip import RunSettings
     from stmask_core.engine.session import Model
     from stmask_core.project import Project
@@ -53,6 +53,7 @@ class Order:
     span: tuple[int, int | None]
     again: bool
     overlay: bool
+    beside: bool
 
     def project_of(self, clip: Clip) -> Path:
         """Where a video's project is."""
@@ -77,6 +78,11 @@ class Order:
 @click.option("--overlay", is_flag=True, help="Also render each video with its masks.")
 @click.option("--no-evidence", is_flag=True, help="Do not keep what the model knew: smaller projects.")
 @click.option("--again", is_flag=True, help="Run videos that are finished already, too.")
+@click.option(
+    "--beside",
+    is_flag=True,
+    help="Keep what earlier runs found and add this run's tracks beside them, to compare.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")
 @model_options
 def command(
@@ -87,14 +93,18 @@ def command(
     overlay: bool,
     no_evidence: bool,
     again: bool,
+    beside: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
     """Run the model over INPUTS: one project per video and results.json in --out.
 
-    Interrupted, it goes on where it stopped; videos that are finished are left alone.
+    Interrupted, it goes on where it stopped; videos that are finished are left alone. With --beside,
+    results.json holds this run alone.
     """
     from dataclasses import replace
+
+    from stmask_core.document.records import RunId
 
     clips = _clips(inputs, dataset)
     wanted = _span(span)
@@ -102,12 +112,16 @@ def command(
     settings = replace(settings_from(options), evidence=not no_evidence)
     _make_folder(out)
     weights = str(options["weights"])
-    order = Order(out, model, settings, weights, wanted, again, overlay)
+    order = Order(out, model, settings, weights, wanted, again, overlay, beside)
     summaries = []
     for clip in clips:
         summaries.append(_attempt(clip, order))
         _say(clip, summaries[-1], is_alone=len(clips) == 1, quiet=as_json)
-    done = [clip for clip, summary in zip(clips, summaries, strict=True) if "project" in summary]
+    done = [
+        (clip, RunId(summary["run"]) if beside else None)
+        for clip, summary in zip(clips, summaries, strict=True)
+        if "project" in summary
+    ]
     if done:
         _write_results(out, done, model)
     if as_json:
@@ -141,7 +155,8 @@ def _say(clip: Clip, summary: dict[str, Any], *, is_alone: bool, quiet: bool) ->
         place = "" if is_alone else f"{clip.path}: "
         click.echo(f"stmask: {place}{summary['error']}", err=True)
     elif not quiet:
-        click.echo(f"{summary['project']}: {summary['tracks']} tracks, {summary['masks']} masks.")
+        found = f"{summary['tracks']} tracks, {summary['masks']} masks"
+        click.echo(f"{summary['project']}, run {summary['run']}: {found}.")
 
 
 def _clips(inputs: tuple[Path, ...], dataset: Path | None) -> list[Clip]:
@@ -215,17 +230,23 @@ def _run(clip: Clip, order: Order) -> dict[str, Any]:
             raise VideoError(f"{clip.name} has only {len(source)} frames.", "Choose other --frames.")
         with _project(place, clip, state) as project:
             video = _record_of(project, clip, len(source))
-            plan = RunPlan(video, span[0], last, order.weights, file_checksum(weights_path(order.weights)))
+            checksum = file_checksum(weights_path(order.weights))
+            plan = RunPlan(video, span[0], last, order.weights, checksum, beside=order.beside)
             document, how = project.document, (order.model, order.settings)
             finished = finished_run(document, plan, *how) is not None and not state.exists()
             if order.again or not finished:
                 results = pre_label(document, source, *how, plan, resume=state)
                 for _ in with_progress(results, label=clip.name, unit="frame", total=last - span[0] + 1):
                     pass
-            tracks = project.document.tracks.of_video(video)
+            run = finished_run(document, plan, *how)
+            assert run is not None
+            tracks = set(document.tracks.of_video(video))
+            if order.beside:
+                tracks &= {track for _, track in run.tracks}
             masks = sum(project.document.annotations.count(track) for track in tracks)
             return {
                 "project": str(place),
+                "run": run.id,
                 "frames": last - span[0] + 1,
                 "tracks": len(tracks),
                 "masks": masks,
@@ -269,9 +290,10 @@ def _project(place: Path, clip: Clip, state: Path) -> Iterator[Project]:
             remove_project(place)
 
 
-def _write_results(out: Path, clips: list[Clip], model: Model) -> None:
+def _write_results(out: Path, clips: list[tuple[Clip, RunId | None]], model: Model) -> None:
     """All projects as one YouTube-VIS results file, categories as the network numbers them.
 
+    clips: with the one run whose tracks are meant; None for all that the project holds.
     A project as the run left it gives the authors' entries; one that a person changed, what it holds now.
     """
     from stmask_core.formats.category_lists import with_categories
@@ -279,25 +301,28 @@ def _write_results(out: Path, clips: list[Clip], model: Model) -> None:
     from stmask_core.formats.exchange import Exchange, ExchangeCategory
     from stmask_core.formats.ytvis_results import write_ytvis_results
     from stmask_core.project import Project
-    from stmask_core.run_results import untouched_run, video_of_run
+    from stmask_core.run_results import is_untouched, untouched_run, video_of_run
 
     numbered = tuple(ExchangeCategory(n, name) for n, name in enumerate(model.categories, start=1))
 
     def videos() -> Iterator[Any]:
-        for clip in clips:
+        for clip, alone in clips:
             with Project.open(out / f"{clip.name}.stm", read_only=True) as project:
                 document = project.document
                 record = next(iter(document.videos.values()))
-                run = untouched_run(document, record)
+                if alone is None:
+                    chosen, run = set(document.tracks.of_video(record.id)), untouched_run(document, record)
+                else:
+                    found = document.runs[alone]
+                    chosen = {track for _, track in found.tracks}
+                    run = found if is_untouched(document, found) else None
                 exact = None if run is None else video_of_run(document, record, run, clip.number)
                 if exact is not None:
                     yield exact
                     continue
-                own = Exchange(
-                    document_exchange(document, []).categories,
-                    (exchange_video(document, record, clip.number),),
-                )
-                used = {int(t.category) for t in document.tracks.of_video(record.id).values()}
+                video = exchange_video(document, record, clip.number, only=chosen)
+                own = Exchange(document_exchange(document, []).categories, (video,))
+                used = {track.category_id for track in video.tracks}
                 yield from with_categories(own, numbered, {}, used=used, where="the network").videos
 
     write_ytvis_results(Exchange(numbered, videos()), out / "results.json", keep_empty=True)

@@ -33,17 +33,24 @@ class ComparedFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class RunComparison:
-    """frames: those in which either run has a mask, ascending. partners: frames that two tracks share.
+class Parting:
+    """Where a track of the first run has another partner (now) than when it last had one (before)."""
 
-    partings: (frame, track of the first) where its partner is another track than when it last had one.
-    """
+    frame: int
+    track: TrackId
+    before: TrackId
+    now: TrackId
+
+
+@dataclass(frozen=True, slots=True)
+class RunComparison:
+    """frames: those in which either run has a mask, ascending. partners: frames that two tracks share."""
 
     first: RunId
     second: RunId
     frames: tuple[ComparedFrame, ...]
     partners: dict[tuple[TrackId, TrackId], int]
-    partings: tuple[tuple[int, TrackId], ...]
+    partings: tuple[Parting, ...]
 
     @property
     def agreement(self) -> float:
@@ -51,6 +58,17 @@ class RunComparison:
         both = sum(len(frame.both) for frame in self.frames)
         alone = sum(len(frame.only_first) + len(frame.only_second) for frame in self.frames)
         return both / (both + alone) if both + alone else 1.0
+
+    def worst_first(self) -> list[ComparedFrame]:
+        """The frames, those with most objects without a partner first, then those with the least overlap."""
+        return sorted(
+            self.frames,
+            key=lambda frame: (
+                -len(frame.only_first) - len(frame.only_second),
+                1.0 if frame.mean_iou is None else frame.mean_iou,
+                frame.frame,
+            ),
+        )
 
 
 def compare_runs(document: Document, first: RunId, second: RunId) -> RunComparison:
@@ -64,7 +82,7 @@ def compare_runs(document: Document, first: RunId, second: RunId) -> RunComparis
     of_first, of_second = _tracks_by_frame(document, a), _tracks_by_frame(document, b)
     frames: list[ComparedFrame] = []
     partners: Counter[tuple[TrackId, TrackId]] = Counter()
-    partings: list[tuple[int, TrackId]] = []
+    partings: list[Parting] = []
     last: dict[TrackId, TrackId] = {}
     for frame in sorted(of_first.keys() | of_second.keys()):
         compared = _compare_frame(
@@ -73,7 +91,9 @@ def compare_runs(document: Document, first: RunId, second: RunId) -> RunComparis
             _masks(document, frame, of_second.get(frame, [])),
         )
         partners.update(compared.both)
-        partings += [(frame, mine) for mine, theirs in compared.both if last.get(mine, theirs) != theirs]
+        for mine, theirs in compared.both:
+            if last.get(mine, theirs) != theirs:
+                partings.append(Parting(frame, mine, last[mine], theirs))
         last.update(compared.both)
         frames.append(compared)
     return RunComparison(first, second, tuple(frames), dict(partners), tuple(partings))

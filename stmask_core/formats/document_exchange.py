@@ -213,9 +213,15 @@ def _videos(document: Document, records: list[Video]) -> Iterator[ExchangeVideo]
         yield exchange_video(document, record, ids[record.id])
 
 
-def exchange_video(document: Document, record: Video, id_: int | None = None) -> ExchangeVideo:
-    """One video of the document with all its tracks. id_: its number in the file; the record's if None."""
-    tracks = sorted(document.tracks.of_video(record.id).values(), key=lambda t: t.id)
+def exchange_video(
+    document: Document, record: Video, id_: int | None = None, *, only: Collection[TrackId] | None = None
+) -> ExchangeVideo:
+    """One video of the document with its tracks.
+
+    id_: its number in the file; the record's if None. only: these tracks; all if None.
+    """
+    found = document.tracks.of_video(record.id).values()
+    tracks = sorted((t for t in found if only is None or t.id in only), key=lambda t: t.id)
     numbers = _track_numbers(tracks)
     names = record.extra.get(FRAME_NAMES, ())
     return ExchangeVideo(

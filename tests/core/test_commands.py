@@ -14,7 +14,7 @@ from stmask_core.document.commands.predictions import (
     withheld_at,
 )
 from stmask_core.document.records import MaskAnnotation
-from stmask_core.document.run_comparison import compare_runs
+from stmask_core.document.run_comparison import Parting, compare_runs
 from stmask_core.document.scope import Scope
 from stmask_core.errors import DocumentError
 from stmask_core.formats.project_file import ProjectFile
@@ -619,7 +619,8 @@ def test_two_runs_held_against_each_other(document):
     assert found.frames[8].only_second == (third,)
     assert found.frames[8].mean_iou == pytest.approx(80 / 120)
     assert found.partners == {(a, early): 6, (a, again): 6}
-    assert found.partings == ((6, a),)
+    assert found.partings == (Parting(6, a, before=early, now=again),)
+    assert [frame.frame for frame in found.worst_first()] == [4, 5, *range(6, 12), *range(4)]
     assert found.agreement == pytest.approx(12 / (12 + 12 + 8))
 
 

@@ -257,3 +257,57 @@ def test_bad_input_is_one_clear_line(project, tmp_path, monkeypatch, capsys, wor
         assert len(err.strip().splitlines()) == 1
     assert project.read_bytes() == before
     assert (tmp_path / "clip.mp4").read_bytes() == clip
+
+
+@pytest.fixture
+def two_runs(project):
+    """Beside the first run another: it calls the dog 5, from frame 4 on 6, and sees one more in frame 2."""
+    with Project.open(project) as opened:
+        document = opened.document
+        (dog,) = document.categories
+        second = start_run(document, 1, first=0, last=COUNT - 1, weights="other.pth", beside=True)
+        for f in range(COUNT):
+            seen = [Prediction(5 if f < 4 else 6, dog, HERE, 0.8)]
+            if f == 2:
+                seen.append(Prediction(7, dog, THERE, 0.7))
+            add_predictions(document, second.id, [PredictedFrame(f, tuple(seen))])
+    return project
+
+
+def test_two_runs_of_a_project_against_each_other(two_runs, capsys):
+    status, text, errors = run(capsys, two_runs, "--runs", 1, 2, "--json")
+    assert (status, errors) == (0, "")
+    found = json.loads(text)
+    assert [r["weights"] for r in found["runs"]] == ["w.pth", "other.pth"]
+    assert found["agreement"] == pytest.approx(COUNT / (COUNT + 1))
+    assert (found["in_both"], found["only_first"], found["only_second"]) == (COUNT, 0, 1)
+    assert found["mean_iou"] == 1
+    worst = found["frames"][0]
+    assert worst["frame"] == 2
+    assert len(worst["only_second"]) == 1
+    with Project.open(two_runs, read_only=True) as opened:
+        first, second = (dict(record.tracks) for record in opened.document.runs.values())
+    assert found["partings"][0] == {"frame": 4, "track": first[0], "before": second[5], "now": second[6]}
+    status, text, _ = run(capsys, two_runs, "--runs", 1, 2)
+    assert status == 0
+    assert f"frame 2      only in run 2: track {second[7]}\n" in text
+    assert "identities part" in text
+
+
+@pytest.mark.parametrize("asked", [(1, 9), (9, 1), (1, 1)])
+def test_runs_that_are_not_there_are_answered_with_those_that_are(two_runs, asked, capsys):
+    before = two_runs.read_bytes()
+    status, text, errors = run(capsys, two_runs, "--runs", *asked)
+    assert (status, text) == (1, "")
+    assert "w.pth" in errors
+    assert "other.pth" in errors
+    assert "--beside" in errors
+    assert two_runs.read_bytes() == before
+
+
+def test_a_project_of_one_run_says_so_and_how_to_add_another(project, capsys):
+    status, _, errors = run(capsys, project, "--runs", 1, 2)
+    assert status == 1
+    assert "only run 1 (w.pth" in errors
+    assert "--beside" in errors
+    assert run(capsys, project, "--runs", 1, 2, "--no-pictures", "--csv", "a.csv")[0] == 2

@@ -124,6 +124,40 @@ def test_a_project_of_another_video_is_never_written_to(tmp_path, weights, capsy
     assert (out / "clip.stm").read_bytes() == before
 
 
+def test_a_second_run_beside_the_first_keeps_both_and_compares(tmp_path, weights, capsys):
+    clip = write_clip(tmp_path / "clip.mp4", 6, size=(160, 96))
+    out = tmp_path / "out"
+    words = (clip, "--weights", weights, "--precision", "fp32", "--out", out, "--json")
+    assert run(capsys, *words)[0] == 0
+    with Project.open(out / "clip.stm", read_only=True) as project:
+        before = {t: project.document.annotations.rows(t) for t in project.document.tracks}
+
+    status, text, errors = run(capsys, *words, "--beside", "--score", 0.3)
+    assert status == 0, errors
+    summary = json.loads(text)["videos"][0]
+    assert not summary["already_done"]
+    with Project.open(out / "clip.stm", read_only=True) as project:
+        document = project.document
+        assert {t: document.annotations.rows(t) for t in before} == before
+        one, two = document.runs.values()
+        assert (one.beside, two.beside) == (False, True)
+        own = {track for _, track in two.tracks}
+        assert own.isdisjoint(before)
+        assert len(own) == summary["tracks"] > 0
+    results = json.loads((out / "results.json").read_text())
+    assert len(results) == len(own)  # never both runs' tracks in one list of results
+
+    assert main(["inspect", str(out / "clip.stm"), "--runs", str(one.id), str(two.id), "--json"]) == 0
+    compared = json.loads(capsys.readouterr().out)
+    assert compared["in_both"] + compared["only_first"] == sum(map(len, before.values()))
+    assert compared["in_both"] + compared["only_second"] == summary["masks"]
+
+    again = json.loads(run(capsys, *words, "--beside", "--score", 0.3)[1])["videos"][0]
+    assert again["already_done"]
+    assert again["run"] == two.id
+    assert not json.loads(run(capsys, *words, "--beside")[1])["videos"][0]["already_done"]
+
+
 def test_a_killed_run_goes_on_and_ends_as_if_never_killed(tmp_path, weights, capsys):
     clip = write_clip(tmp_path / "clip.mp4", 64, size=(160, 96))
     words = [str(clip), "--weights", str(weights), "--precision", "fp32", "--batch", "1"]
