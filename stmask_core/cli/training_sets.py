@@ -27,11 +27,13 @@ class Labels:
 
 
 def read_annotations(source: DataSource) -> Exchange:
-    """The annotations of a source, in either format."""
+    """The annotations of a source, in either format; pictures of COCO that are in no video are stills."""
     from stmask_core.formats.coco import read_coco
     from stmask_core.formats.ytvis_exchange import read_ytvis
 
-    return (read_coco if source.format == "coco" else read_ytvis)(source.annotations)
+    if source.format == "coco":
+        return read_coco(source.annotations, stills=True)
+    return read_ytvis(source.annotations)
 
 
 def read_training_set(source: DataSource, categories: Sequence[str]) -> TrainingSet:

@@ -1,7 +1,7 @@
 """COCO, one image entry per frame, into the neutral shape. The way out is ``coco_writing``.
 
 Images may carry ``video_id`` and ``frame_index``, as ours do; without them a folder of images is a video and
-its frames are in natural order of their names.
+its frames are in natural order of their names, unless the reader is told that they are stills.
 """
 
 from __future__ import annotations
@@ -68,10 +68,11 @@ class _Found:
     place: str
 
 
-def read_coco(path: str | os.PathLike[str]) -> Exchange:
+def read_coco(path: str | os.PathLike[str], *, stills: bool = False) -> Exchange:
     """Read COCO instances with run lengths or polygons; FormatError names the entry that is wrong.
 
-    Annotations without a track id become tracks of one frame each, with a warning.
+    Annotations without a track id become tracks of one frame each, with a warning. stills: an image that
+    names no video is one of its own, as in COCO itself, where a folder holds pictures of any size.
     """
     path = Path(path)
     content = _content(path)
@@ -79,7 +80,7 @@ def read_coco(path: str | os.PathLike[str]) -> Exchange:
         hint = "It has videos: is it YouTube-VIS? Then say --format ytvis." if "videos" in content else ""
         raise FormatError(f"{path.name}: has no list of images.", hint)
     categories = _read_categories(content.get("categories"))
-    groups = _group_images(content, path.stem)
+    groups = _group_images(content, None if stills else path.stem)
     warnings: list[str] = []
     found = _read_annotations(content.get("annotations"), groups, {c.id for c in categories}, warnings)
     videos = tuple(
@@ -132,8 +133,8 @@ def _read_categories(value: Any) -> tuple[ExchangeCategory, ...]:
     return tuple(found.values())
 
 
-def _group_images(content: Mapping[str, Any], stem: str) -> dict[str, list[_Image]]:
-    """video name -> its images in order of their frames."""
+def _group_images(content: Mapping[str, Any], stem: str | None) -> dict[str, list[_Image]]:
+    """video name -> its images in order of their frames. stem: of images in no folder; None for stills."""
     names = {}
     for i, entry in enumerate(content["videos"] if isinstance(content.get("videos"), list) else ()):
         fields = as_object(entry, f"videos[{i}]")
@@ -149,10 +150,10 @@ def _group_images(content: Mapping[str, Any], stem: str) -> dict[str, list[_Imag
     return {name: _in_order(name, images) for name, images in groups.items()}
 
 
-def _read_image(fields: Mapping[str, Any], place: str, names: Mapping[int, str], stem: str) -> _Image:
+def _read_image(fields: Mapping[str, Any], place: str, names: Mapping[int, str], stem: str | None) -> _Image:
     file_name = safe_relative_name(as_text(fields.get("file_name"), f"{place}.file_name"), place)
     folder = PurePosixPath(file_name).parent.as_posix()
-    video = stem if folder == "." else folder
+    video = file_name if stem is None else stem if folder == "." else folder
     if "video_id" in fields:
         video_id = as_int(fields["video_id"], f"{place}.video_id")
         video = names.get(video_id, f"video {video_id}")

@@ -9,7 +9,7 @@ from stmask_core.cli import main
 from stmask_core.errors import FormatError, StmaskError
 from stmask_core.model.config import CONFIGS, PRESETS
 from stmask_core.training.optimisation import rate_factor
-from stmask_core.training.recipe import Schedule, read_recipe
+from stmask_core.training.recipe import DataSource, Schedule, read_recipe
 from tests.core.training_world import recipe_text
 
 RECIPES = Path(__file__).resolve().parents[2] / "resources" / "training"
@@ -142,3 +142,34 @@ def test_categories_are_matched_by_name(tmp_path):
     source = read(tmp_path, text).data[0]
     (clip,) = read_training_set(source, recipe.categories).clips
     assert [entry.label for entry in clip.frames[0].objects] == [10, 3]
+
+
+def test_pictures_of_coco_are_stills_of_any_size(tmp_path):
+    """As in COCO itself: one folder, many sizes, polygons, crowds, categories the network has not."""
+    from stmask_core.cli.training_sets import read_training_set
+
+    square = [[10, 10, 60, 10, 60, 50, 10, 50]]
+    crowd = {"size": [120, 200], "counts": [0, 100, 23900]}
+    rows = [(7, 18, square, 0), (7, 1, crowd, 1), (8, 3, square, 0), (8, 44, square, 0), (9, 18, square, 0)]
+    content = {
+        "images": [
+            {"id": 7, "file_name": "000000000009.jpg", "width": 200, "height": 120},
+            {"id": 8, "file_name": "000000000025.jpg", "width": 200, "height": 120},
+            {"id": 9, "file_name": "000000000030.jpg", "width": 90, "height": 150},
+        ],
+        "categories": [
+            {"id": id_, "name": name}
+            for id_, name in ((1, "person"), (3, "car"), (18, "dog"), (44, "bottle"))
+        ],
+        "annotations": [
+            {"id": n, "image_id": image, "category_id": category, "segmentation": mask, "iscrowd": many}
+            for n, (image, category, mask, many) in enumerate(rows, 1)
+        ],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(content))
+    source = DataSource(tmp_path / "coco.json", tmp_path, "coco", drop_unknown=True, rename={"car": "sedan"})
+    clips = read_training_set(source, ("person", "sedan", "dog")).clips
+    labels = [[entry.label for entry in frame.objects] for clip in clips for frame in clip.frames]
+    assert labels == [[3], [2], [3]]
+    assert [len(clip.frames) for clip in clips] == [1, 1, 1], "no picture is the partner of another"
+    assert clips[2].frames[0].picture == tmp_path / "000000000030.jpg"
