@@ -16,6 +16,7 @@ import click
 from stmask_core.cli import print_json
 from stmask_core.cli.progress import with_progress
 from stmask_core.errors import StmaskError
+from stmask_core.formats.atomic import atomic_write
 
 if TYPE_CHECKING:
     from stmask_core.model.stmask import STMask
@@ -50,7 +51,7 @@ def command(
         resumed = not anew and training.resume()
         if resumed and not processes.rank:
             click.echo(f"Resuming after step {training.done}.", err=True)
-        last = follow(training, append=resumed)
+        last = follow(training)
     if as_json and not processes.rank:
         report = {"steps": training.done, "out": str(recipe.out), "best": _finite(training.best)}
         print_json(report | ({"losses": last.losses, "total": last.total} if last else {}))
@@ -126,14 +127,14 @@ def evaluation_of(recipe: Recipe, device: str) -> Evaluate | None:
     return held_out_loss(held_out, recipe, device)
 
 
-def follow(training: Training, *, append: bool) -> StepReport | None:
-    """Run to the end or to Ctrl-C, writing the logs; the last report."""
+def follow(training: Training) -> StepReport | None:
+    """Run to the end or to Ctrl-C, writing the logs from the step it goes on from; the last report."""
     recipe, report = training.recipe, None
     stop = StopSwitch()
     recipe.out.mkdir(parents=True, exist_ok=True)
     remaining = recipe.schedule.steps - training.done
     first = training.processes.rank == 0
-    with stop.listening(), log_files(recipe.out, append=append) if first else no_logs() as write:
+    with stop.listening(), log_files(recipe.out, training.done) if first else no_logs() as write:
         steps = training.steps()
         try:
             shown = with_progress(steps, label="Training", unit="steps", total=remaining) if first else steps
@@ -198,15 +199,22 @@ def joined_processes(device: str) -> Iterator[tuple[Processes, str]]:
 
 
 @contextmanager
-def log_files(folder: Path, *, append: bool) -> Iterator[Any]:
-    """A function that writes a report to log.jsonl and, where it is installed, to TensorBoard's files."""
+def log_files(folder: Path, done: int) -> Iterator[Any]:
+    """A function that writes a report to log.jsonl and, where it is installed, to TensorBoard's files.
+
+    done: steps that the run goes on from. What a killed run logged after its last saved state is taken back.
+    """
+    log = folder / "log.jsonl"
+    kept = logged(log, done) if done else []
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         board = None
     else:
-        board = SummaryWriter(str(folder / "tensorboard"))
-    with open(folder / "log.jsonl", "a" if append else "w", encoding="utf-8") as file:
+        board = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
+    with atomic_write(log) as file:
+        file.writelines(kept)
+    with open(log, "a", encoding="utf-8") as file:
 
         def write(report: StepReport) -> None:
             file.write(json.dumps({k: _finite(v) for k, v in vars(report).items()}) + "\n")
@@ -222,6 +230,23 @@ def log_files(folder: Path, *, append: bool) -> Iterator[Any]:
         finally:
             if board is not None:
                 board.close()
+
+
+def logged(log: Path, done: int) -> list[str]:
+    """The whole lines of a log up to step ``done``."""
+    try:
+        lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+    except (OSError, UnicodeDecodeError):
+        return []
+    return [line for line in lines if 0 < _step_of(line) <= done]
+
+
+def _step_of(line: str) -> int:
+    """The step a line of the log tells of; 0 when the line is torn."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return 0
 
 
 @contextmanager

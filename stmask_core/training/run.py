@@ -234,6 +234,9 @@ class Training:
                 f"Cannot resume from {self.state_path}: {str(error).splitlines()[0]}",
                 "Was the recipe changed? Start anew in another folder.",
             ) from error
+        if not self.processes.rank:  # a kill within a save leaves its unfinished file
+            for unfinished in self.recipe.out.glob(".*.part.*"):
+                unfinished.unlink(missing_ok=True)
         return True
 
 

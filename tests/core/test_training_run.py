@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -84,17 +85,22 @@ def test_a_killed_process_resumes_to_the_same_curve(world, tmp_path, undisturbed
     command = [sys.executable, "-m", "stmask_core.cli", "train", str(path)]
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "run" / STATE).exists() and process.poll() is None:
+    log, moment, deadline = tmp_path / "run" / "log.jsonl", random.randint(3, 8), time.monotonic() + 120
+    while process.poll() is None and not (log.exists() and log.read_text().count("\n") >= moment):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
+    with open(log, "a") as file:
+        file.write('{"step": 9')  # what a kill within a write leaves
+    (tmp_path / "run" / ".state.0123abcd.part.pt").write_bytes(b"half")  # and one within a save
     done = torch.load(tmp_path / "run" / STATE, weights_only=True)["step"]
     assert main(["train", str(path)]) == 0
-    resumed = {entry["step"]: entry["total"] for entry in log_of(tmp_path / "run")}
-    for step, total in enumerate(totals(undisturbed), 1):
-        assert resumed[step] == pytest.approx(total, rel=1e-5), f"step {step}, resumed after {done}"
+    entries = log_of(tmp_path / "run")
+    assert [entry["step"] for entry in entries] == list(range(1, 9)), "one line a step, whatever was torn"
+    for entry, total in zip(entries, totals(undisturbed), strict=True):
+        assert entry["total"] == pytest.approx(total, rel=1e-5), f"{entry['step']}, resumed after {done}"
+    assert not list((tmp_path / "run").glob(".*.part*"))
 
 
 def test_a_polite_stop_saves(world, tmp_path):
