@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from stmask_core.model.stmask import STMask
     from stmask_core.training.recipe import Recipe
     from stmask_core.training.run import Evaluate, Processes, StepReport, Training
+
+
+LONGEST_WAIT = timedelta(hours=12)
+"""The first process judges the network alone, perhaps on a whole validation set; the others wait so long."""
 
 
 @click.command("train")
@@ -191,7 +196,8 @@ def joined_processes(device: str) -> Iterator[tuple[Processes, str]]:
     if world == 1:
         yield Processes(), device
         return
-    torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo")
+    kind = "cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo"
+    torch.distributed.init_process_group(kind, timeout=LONGEST_WAIT)
     try:
         yield Processes(torch.distributed.get_rank(), world), device
     finally:

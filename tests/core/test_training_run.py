@@ -217,12 +217,30 @@ def test_a_few_clips_are_learnt_by_heart(tmp_path):
 
 
 @pytest.mark.long
-def test_two_processes_train_one_network(world, tmp_path):
-    path = write_recipe(tmp_path, world, schedule="steps = 3\npairs = 1\nsave_every = 9\ncheck_every = 9")
+def test_two_processes_train_as_one_that_accumulates(world, tmp_path):
+    """Both take the same pairs; with nothing drawn at random inside the loss the weights are the same."""
+    schedule = "steps = 3\npairs = 1\nsave_every = 9\ncheck_every = 9"
+
+    def exact_recipe(name, **lines):
+        path = write_recipe(tmp_path, world, name, schedule=schedule, **lines)
+        text = path.read_text().replace('kind = "adamw"\nrate = 2e-3\nnorms = "trained"', "rate = 2e-4")
+        path.write_text(text.replace("most_masks = 24\nmost_carried = 8\n", ""))
+        return path
+
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command += ["-m", "stmask_core.cli", "train", str(path)]
+    command += ["-m", "stmask_core.cli", "train", str(exact_recipe("run"))]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert len(totals(tmp_path / "run")) == 3
-    assert read_checkpoint(tmp_path / "run" / LAST).extra["step"] == 3
+    together = read_checkpoint(tmp_path / "run" / LAST)
+    assert together.extra["step"] == 3
+    path = exact_recipe("alone", optimiser="accumulate = 2")
+    first = prepare(read_recipe(path), "cpu", Processes()).network.state_dict()
+    start = {name: value.clone() for name, value in first.items()}
+    assert main(["train", str(path)]) == 0
+    alone = read_checkpoint(tmp_path / "alone" / LAST).state_dict
+    moved = torch.cat([(alone[name] - start[name]).flatten() for name in start])
+    apart = torch.cat([(alone[name] - together.state_dict[name]).flatten() for name in start])
+    assert moved.norm() > 0
+    assert apart.norm() < 1e-3 * moved.norm()
