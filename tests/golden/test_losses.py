@@ -24,9 +24,9 @@ NAMES = {
     "T": "track",
 }
 MODES = ("frozen", "trainbn")
-# Relative noise of gradient norms: (median, worst). The oracle against itself with other kernels moved by up
-# to 3e-4 (frozen) and 2e-3; two unlike deformable convolutions may stand on either side of the truth.
-GRADIENT_NOISE = {"frozen": (3e-5, 6e-4), "trainbn": (1e-4, 2e-3)}
+# Relative differences of gradient norms: (median, worst). The worst are what the oracle moves by when run
+# again; the median also holds a deformable convolution that is not the oracle's.
+GRADIENT_NOISE = {"frozen": (5e-6, 3e-4), "trainbn": (1e-4, 2e-3)}
 ROUNDING = (
     1e-4  # norms below this are sums that cancel: a bias before batch statistics has none in exact numbers
 )
@@ -35,6 +35,14 @@ ROUNDING = (
 @pytest.fixture(scope="module")
 def golden():
     return load("loss")
+
+
+@pytest.fixture
+def plain_kernels():
+    """PyTorch's own convolutions, with which the vectors were made: other kernels round otherwise."""
+    (enabled, *_) = torch.backends.mkldnn.set_flags(False)
+    yield
+    torch.backends.mkldnn.set_flags(enabled)
 
 
 def configs():
@@ -67,6 +75,7 @@ def test_the_batch_is_the_one_of_the_vectors(golden):
         assert np.array_equal(packed, golden[f"{key}/masks"])
 
 
+@pytest.mark.usefixtures("plain_kernels")
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("config", configs())
 def test_losses_and_gradients(golden, config, mode):
