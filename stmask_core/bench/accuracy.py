@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stmask_core.cli import print_json
+from stmask_core.cli.model_options import SET, changed_constants
 from stmask_core.cli.progress import with_progress
 from stmask_core.engine.clip import RunSettings, track_clip
 from stmask_core.engine.results import ClipTally
@@ -30,6 +31,7 @@ from stmask_core.evaluation.evaluate import Evaluation, evaluate_ytvis
 from stmask_core.formats.exchange import plain_name
 from stmask_core.structures.detections import Instances
 from stmask_core.structures.masks import Mask, iou
+from stmask_core.tracking.association import AssociationSettings
 from stmask_core.video.image_folder import ImageFolder
 from stmask_core.video.source import open_video
 
@@ -97,13 +99,15 @@ class Measurement:
 )
 @click.option("--clips", default=0, help="The first so many; 0 = all.")
 @click.option("--any-category", is_flag=True, help="Ignore categories.")
+@SET
 @click.option("--min-score", default=0.0, show_default=True, help="Masks below it are not counted as shown.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
 def command(
-    weights: Path, annotations: Path, media: Path, clips: int, any_category: bool, min_score: float,
-    as_json: bool,
+    weights: Path, annotations: Path, media: Path, clips: int, any_category: bool,
+    constants: tuple[str, ...], min_score: float, as_json: bool,
 ) -> None:  # fmt: skip
     """AP, HOTA, recall and speed of weights on annotated video, with and without temporal fusion."""
+    association = changed_constants(AssociationSettings(), constants)
     model = load_model(weights, device="cpu")
     content = json.loads(annotations.read_text(encoding="utf-8"))
     videos = content["videos"][: clips or None]
@@ -112,8 +116,9 @@ def command(
     measured = []
     for fusion in (True, False):
         counts = Counts()
+        settings = RunSettings(association=association, temporal_fusion=fusion, evidence=False)
         for video in with_progress(videos, label="with fusion" if fusion else "without", unit="clips"):
-            measure_clip(model, video, media, objects[video["id"]], labels, counts, fusion, min_score)
+            measure_clip(model, settings, video, media, objects[video["id"]], labels, counts, min_score)
         names = {entry["id"]: entry["name"] for entry in content["categories"]}
         evaluation = evaluate_ytvis(counts.clips, names, ignore_categories=any_category)
         measured.append(summary(counts, fusion, evaluation))
@@ -160,8 +165,8 @@ def frames_of(video: dict[str, Any], media: Path) -> Iterator[Iterator[NDArray[n
 
 
 def measure_clip(
-    model: Model, video: dict[str, Any], media: Path, objects: list[Object], labels: dict[int, int] | None,
-    counts: Counts, fusion: bool, min_score: float,
+    model: Model, settings: RunSettings, video: dict[str, Any], media: Path, objects: list[Object],
+    labels: dict[int, int] | None, counts: Counts, min_score: float,
 ) -> None:  # fmt: skip
     """Run one clip and add what came out."""
     said: dict[int, dict[int, Mask]] = defaultdict(dict)
@@ -169,7 +174,7 @@ def measure_clip(
     followed: dict[int, int] = {}  # object -> track that showed it last
     started = time.perf_counter()
     with frames_of(video, media) as frames:
-        for result in track_clip(model, frames, RunSettings(temporal_fusion=fusion, evidence=False)):
+        for result in track_clip(model, frames, settings):
             counts.seconds += time.perf_counter() - started
             tally.add(result)
             shown = result.instances

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +12,15 @@ from stmask_core.errors import MissingDependency
 if TYPE_CHECKING:
     from stmask_core.engine.clip import RunSettings
     from stmask_core.engine.session import Model
+    from stmask_core.tracking.association import AssociationSettings
+
+SET = click.option(
+    "--set",
+    "constants",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Change a constant of identity: keep, decay, wins, new_score, … May be given several times.",
+)
 
 OPTIONS = (
     click.option(
@@ -50,14 +59,7 @@ OPTIONS = (
         show_default=True,
         help="What names a detection: released code (with box IoU, above 1.4), or the paper's Eq. 15-16.",
     ),
-    click.option(
-        "--set",
-        "constants",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="Change a constant of identity, as in stmask replay: keep, decay, wins, new_score, …"
-        " May be given several times.",
-    ),
+    SET,
     click.option(
         "--retire",
         type=click.IntRange(0),
@@ -115,25 +117,31 @@ def settings_from(options: dict[str, Any]) -> RunSettings:
     from stmask_core.engine.clip import RunSettings
     from stmask_core.model.postprocess import DetectionSettings
     from stmask_core.tracking.association import PAPER, AssociationSettings
-    from stmask_core.tracking.constants import with_constants
 
     detection = DetectionSettings(suppression=options["nms"])
     if options["score"] is not None:
         detection = replace(detection, min_class_score=options["score"])
     association = PAPER if options["association"] == "paper" else AssociationSettings()
-    try:
-        association = with_constants(association, dict(_pair(text, "--set") for text in options["constants"]))
-    except ValueError as error:
-        raise click.BadParameter(f"{error}.", param_hint="--set") from error
     if options["retire"] is not None:
         association = replace(association, retire_after=options["retire"])
     return RunSettings(
         detection=detection,
-        association=association,
+        association=changed_constants(association, options["constants"]),
         resize="letterbox" if options["letterbox"] else "squash",
         batch=options["batch"],
         temporal_fusion=options["tracker"] == "temporal",
     )
+
+
+def changed_constants(base: AssociationSettings, texts: Sequence[str]) -> AssociationSettings:
+    """The constants with what ``--set`` says; click.BadParameter when it makes no sense."""
+    from stmask_core.tracking.constants import with_constants
+
+    values = dict(_pair(text, "--set") for text in texts)
+    try:
+        return with_constants(base, {name.strip(): value.strip() for name, value in values.items()})
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.", param_hint="--set") from error
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stmask_core.cli import print_json
+from stmask_core.cli.model_options import SET, changed_constants
 from stmask_core.cli.progress import with_progress
 from stmask_core.cli.recordings import (
     RecordedRun,
@@ -41,9 +42,7 @@ CHUNK = 64  # frames written in one transaction
 @click.command("replay")
 @click.argument("path", metavar="PROJECT", type=click.Path(path_type=Path))
 @click.option("--video", "name", help="Which video, by name, when the project has several.")
-@click.option(
-    "--set", "constants", multiple=True, metavar="NAME=VALUE", help="Change a constant (repeatable)."
-)
+@SET
 @click.option(
     "--start-from",
     type=click.Choice(["run", "released", "paper"]),
@@ -247,19 +246,9 @@ def _video(project: Project, name: str | None) -> VideoId:
 
 def _changed(before: AssociationSettings, start_from: str, constants: tuple[str, ...]) -> AssociationSettings:
     from stmask_core.tracking.association import PAPER, AssociationSettings
-    from stmask_core.tracking.constants import with_constants
 
     base = {"run": before, "released": AssociationSettings(), "paper": PAPER}[start_from]
-    values = {}
-    for constant in constants:
-        key, equals, value = constant.partition("=")
-        if not equals:
-            raise click.BadParameter(f"{constant!r} is not NAME=VALUE.", param_hint="--set")
-        values[key.strip()] = value.strip()
-    try:
-        return with_constants(base, values)
-    except ValueError as error:
-        raise click.BadParameter(f"{error}.", param_hint="--set") from error
+    return changed_constants(base, constants)
 
 
 def _constants(settings: AssociationSettings) -> dict[str, Any]:

@@ -38,6 +38,12 @@ def run(capsys, *words):
     return status, captured.out, captured.err
 
 
+def annotations_of(document):
+    for track in document.tracks:
+        for frame in document.annotations.frames(track):
+            yield document.annotation(track, frame)
+
+
 def test_a_video_becomes_a_project_and_results(tmp_path, weights, capsys):
     clip = write_clip(tmp_path / "clip.mp4", COUNT, size=(160, 96))
     out = tmp_path / "out"
@@ -187,6 +193,21 @@ def test_only_some_frames(tmp_path, weights, capsys):
     for entry in json.loads((tmp_path / "out" / "results.json").read_text()):
         frames = [frame for frame, rle in enumerate(entry["segmentations"]) if rle]
         assert set(frames) <= {5, 6, 7, 8}
+
+
+def test_constants_of_identity_can_be_set(tmp_path, weights, capsys):
+    """keep=0: nothing is carried along, so nothing is shown that was not detected."""
+    clip = write_clip(tmp_path / "clip.mp4", 6, size=(160, 96))
+    words = (clip, "--weights", weights, "--set", "keep=0", "--set", "new_score=1.1")
+    assert run(capsys, *words, "--out", tmp_path / "out")[0] == 0
+    with Project.open(tmp_path / "out" / "clip.stm", read_only=True) as project:
+        (run_record,) = project.document.runs.values()
+        assert run_record.settings["association"]["keep"] == 0
+        sources = {row.source for row in annotations_of(project.document)}
+        assert sources == {"detected"}
+    status, _, error = run(capsys, clip, "--weights", weights, "--set", "kept=0", "--out", tmp_path / "other")
+    assert status == 2
+    assert "there is no constant kept" in error
 
 
 def test_a_dataset_keeps_its_video_ids(tmp_path, weights, capsys):
