@@ -12,6 +12,7 @@ from stmask_core.bench.model import machine, matrix_peak
 from stmask_core.bench.stopwatch import median_ms
 from stmask_core.cli import print_json
 from stmask_core.cli.progress import with_progress
+from stmask_core.engine.session import device_named
 from stmask_core.model.config import CONFIGS, PRESETS, ModelConfig
 from stmask_core.model.initialise import new_network
 from stmask_core.training.batch import FrameTruth, PairBatch
@@ -59,6 +60,7 @@ def command(
 
     Rates are this machine's, now: run it when nothing else runs.
     """
+    device_named(device)  # refuses one that is not there
     orders = [(config, name) for config in configs or tuple(PRESETS) for name in precisions or tuple(DTYPES)]
     peaks = {name: matrix_peak(DTYPES[name], device, repeats) for name in {name for _, name in orders}}
     measured = [

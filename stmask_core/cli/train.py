@@ -188,11 +188,13 @@ def joined_processes(device: str) -> Iterator[tuple[Processes, str]]:
     """This process among those ``torchrun`` started, and its device; alone without ``torchrun``."""
     import torch
 
+    from stmask_core.engine.session import device_named
     from stmask_core.training.run import Processes
 
     world, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
     if device == "auto":
         device = f"cuda:{local}" if torch.cuda.is_available() else "cpu"
+    device_named(device)  # refuses one that is not there
     if world == 1:
         yield Processes(), device
         return

@@ -69,7 +69,7 @@ def load_model(
     files that are not plain tensors or fit no network, InferenceError for a device that is not there or an
     unknown choice.
     """
-    place = _device(device)
+    place = device_named(device)
     checkpoint = read_checkpoint(path)
     names, notices = _names(checkpoint.categories, checkpoint.dataset, categories, checkpoint.config)
     if categories is None:
@@ -103,7 +103,7 @@ def build_model(
     if num_classes is not None:
         config = replace(config, num_classes=num_classes)
     names = tuple(f"category {number}" for number in range(1, config.num_classes))
-    place = _device(device)
+    place = device_named(device)
     return _model(STMask(config).eval().to(place), names, place, precision, name, ())
 
 
@@ -112,7 +112,7 @@ def model_of(
 ) -> Model:
     """A network in memory, for example one being trained, made ready to run."""
     require_categories(network.config, categories, "the list given")
-    place = _device(device)
+    place = device_named(device)
     return _model(network.eval().to(place), tuple(categories), place, precision, "in memory", ())
 
 
@@ -140,7 +140,8 @@ def _model(
     )
 
 
-def _device(name: str) -> torch.device:
+def device_named(name: str) -> torch.device:
+    """The device of a name, "auto" for the best there is; InferenceError for one that is not there."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

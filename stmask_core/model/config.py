@@ -114,7 +114,7 @@ def _check_kind(name: str, value: Any, default: Any) -> None:
     elif isinstance(default, bool | str):
         good = type(value) is type(default)
     elif isinstance(default, int):
-        good = type(value) is int and 0 <= value <= _LARGEST
+        good = type(value) is int and (name not in _MAY_BE_ZERO) <= value <= _LARGEST
     else:
         good = value is None if name == "anchor_shapes" and value is None else _is_numbers(value)
     if not good:
@@ -128,6 +128,7 @@ VARIANTS: Mapping[str, tuple[str, str]] = {
 }
 """Choices that change what a network computes, but no parameter."""
 
+_MAY_BE_ZERO = ("deformable_interval", "correlation_level")
 _LARGEST = 65_536  # far above any width or count of a network
 
 

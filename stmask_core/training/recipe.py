@@ -135,6 +135,9 @@ def _check(recipe: Recipe) -> None:
     rules = (
         (min(schedule.steps, schedule.pairs, schedule.save_every, schedule.check_every) >= 1,
          "[schedule]: steps, pairs, save_every and check_every are at least 1."),
+        (recipe.network.frozen_stages >= 0, "[network] frozen_stages is at least 0."),
+        (min(recipe.loss.most_masks, recipe.loss.most_carried) >= 0,
+         "[loss]: most_masks and most_carried are at least 0."),
         (optimiser.accumulate >= 1, "[optimiser] accumulate is at least 1."),
         (0 <= optimiser.average < 1, "[optimiser] average is from 0 to below 1."),
         (optimiser.rate > 0, "[optimiser] rate is above 0."),

@@ -47,6 +47,7 @@ def test_defaults_are_the_released_training(tmp_path):
         (MINIMAL + "[schedule]\nsteps = 1.5", "schedule.steps cannot be 1.5"),
         (MINIMAL + "[input]\nsizes = [[640]]", "input.sizes has 2 values"),
         (MINIMAL + "[input]\nzoom = [1.2, 0.8]", "zoom"),
+        (MINIMAL + "[network]\nfrozen_stages = -1", "frozen_stages"),
         (MINIMAL + "[loss]\nclass_ = 1.0", "does not know 'class_'"),
         (MINIMAL.replace('images = "i"\n', ""), "[data] needs 'images'"),
         ('out = "o"\ncategories = ["cat"]\ndata = []', "[[data]] is missing"),
@@ -82,7 +83,7 @@ def test_presets_can_be_changed(tmp_path):
     config = read(tmp_path, text).model_config(1)
     assert (config.head_channels, config.fpn_channels) == (32, PRESETS["stmask_small"].fpn_channels)
     assert config.num_classes == 2
-    for wrong, words in (("colour = 1", "colour"), ("head_channels = -3", "head_channels")):
+    for wrong, words in (("colour = 1", "colour"), ("head_channels = 0", "head_channels")):
         with pytest.raises(StmaskError, match=words):
             read(tmp_path, text.replace("head_channels = 32", wrong)).model_config(1)
     with pytest.raises(StmaskError, match="no network called 'nothing'"):
@@ -110,6 +111,16 @@ def test_a_wrong_recipe_is_one_line_and_exit_1(tmp_path, capsys):
     assert captured.out == ""
     assert captured.err.count("\n") == 1
     assert "does not know 'step'" in captured.err
+
+
+def test_a_device_that_is_not_there_is_one_line(tmp_path, capsys):
+    path = tmp_path / "recipe.toml"
+    path.write_text(MINIMAL)
+    for device in ("cuda:7", "quantum"):
+        assert main(["train", str(path), "--device", device]) == 1
+        assert device in capsys.readouterr().err
+        assert main(["bench", "train", "--device", device]) == 1
+        assert device in capsys.readouterr().err
 
 
 def write_annotations(folder, names):
