@@ -15,9 +15,16 @@ from stmask_core.errors import CheckpointError
 @click.command("weights")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--compact", type=click.Path(path_type=Path), help="Write FILE in 8 bits here, to give away.")
+@click.option(
+    "--mean-with",
+    type=click.Path(path_type=Path),
+    help="With --compact: write the mean of FILE and this, which one was trained on from the other.",
+)
 @click.option("--networks", is_flag=True, help="List the architectures that recipes and build_model know.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
-def command(file: Path | None, compact: Path | None, networks: bool, as_json: bool) -> None:
+def command(
+    file: Path | None, compact: Path | None, mean_with: Path | None, networks: bool, as_json: bool
+) -> None:
     """List the released checkpoints, or say what FILE is."""
     if networks:
         known = described_networks()
@@ -26,7 +33,9 @@ def command(file: Path | None, compact: Path | None, networks: bool, as_json: bo
     if compact is not None:
         if file is None:
             raise click.UsageError("--compact needs a FILE.")
-        write_compact(file, compact)
+        write_compact(file, compact, mean_with)
+    elif mean_with is not None:
+        raise click.UsageError("--mean-with needs --compact.")
     answer: Any = released_files() if file is None else describe(file)
     if as_json:
         print_json(answer)
@@ -36,11 +45,17 @@ def command(file: Path | None, compact: Path | None, networks: bool, as_json: bo
         print_description(answer)
 
 
-def write_compact(file: Path, target: Path) -> None:
-    """The same weights in a quarter of the space, with configuration and categories inside."""
+def write_compact(file: Path, target: Path, mean_with: Path | None = None) -> None:
+    """The same weights in a quarter of the space, with configuration and categories inside.
+
+    mean_with: another file; what is written is the mean of both.
+    """
     from stmask_core.model.checkpoint import read_checkpoint, save_checkpoint
+    from stmask_core.model.mean_weights import mean_weights
 
     checkpoint = read_checkpoint(file)
+    if mean_with is not None:
+        checkpoint = mean_weights(read_checkpoint(mean_with), checkpoint)
     save_checkpoint(target, checkpoint.network(), checkpoint.categories, checkpoint.extra, compact=True)
 
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from stmask_core.cli import main
 from stmask_core.cli.weights import command
-from stmask_core.model.checkpoint import save_checkpoint
+from stmask_core.model.checkpoint import read_checkpoint, save_checkpoint
 from stmask_core.model.config import CONFIGS
 from stmask_core.model.initialise import new_network
 from stmask_core.model.released import RELEASED
@@ -46,6 +46,26 @@ def test_compact_copy(tmp_path):
     answer = asked(small)
     assert (answer["kind"], answer["categories"], answer["extra"]) == ("own", list(NAMES), {"steps": 3})
     assert CliRunner().invoke(command, ["--compact", str(small)]).exit_code == 2
+
+
+def test_mean_of_two_files(tmp_path):
+    paths = [tmp_path / f"{name}.safetensors" for name in ("before", "after", "mean", "other")]
+    states = []
+    for seed, path in enumerate(paths[:2]):
+        network = new_network(TINY, seed=seed)
+        save_checkpoint(path, network, NAMES, {"step": seed})
+        states.append(network.state_dict())
+    asked(paths[1], "--mean-with", paths[0], "--compact", paths[2])
+    mean = read_checkpoint(paths[2])
+    assert mean.extra == {"step": 1}
+    for name, value in mean.state_dict.items():
+        wanted = (states[0][name] + states[1][name]) / 2
+        assert torch.allclose(value.float(), wanted.float(), atol=float(wanted.abs().max()) / 100), name
+    save_checkpoint(paths[3], new_network(TINY), [*NAMES[:-1], "cow"])
+    arguments = [str(paths[1]), "--mean-with", str(paths[3]), "--compact", str(tmp_path / "none")]
+    assert main(["weights", *arguments]) == 1
+    assert not (tmp_path / "none").exists()
+    assert CliRunner().invoke(command, [str(paths[1]), "--mean-with", str(paths[0])]).exit_code == 2
 
 
 def test_own_file(tmp_path):
