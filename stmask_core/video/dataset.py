@@ -31,13 +31,19 @@ def open_dataset(json_path: str | os.PathLike[str], root: str | os.PathLike[str]
     """Every video that a YouTube-VIS JSON file lists, with the places of its frames under ``root``.
 
     ``root`` is the folder of the video folders, or one that holds them in ``JPEGImages``. Raises VideoError,
-    naming the place, for a file that is not one, for names that lead out of the root, and for missing frames.
+    naming the place, for a file that is not one, for names that lead out of the root, and when no video is
+    under it. A video that lacks frames is an error when it is opened: the others can still be used.
     """
     source, base = Path(json_path), Path(root)
     if (base / "JPEGImages").is_dir():
         base = base / "JPEGImages"
-    videos = _videos_of(source)
-    return [_video(source, base, at, entry) for at, entry in enumerate(videos)]
+    videos = [_video(source, base, at, entry) for at, entry in enumerate(_videos_of(source))]
+    if videos and not any(video.files[0].is_file() for video in videos):
+        raise VideoError(
+            f"No video of {source.name} is under {base}: there is no {videos[0].files[0].relative_to(base)}.",
+            "Give the folder that holds the video folders.",
+        )
+    return videos
 
 
 def _videos_of(source: Path) -> list[object]:
@@ -64,13 +70,6 @@ def _video(source: Path, base: Path, at: int, entry: object) -> DatasetVideo:
     if not isinstance(number, int) or isinstance(number, bool):
         raise VideoError(f"{where} has no id.")
     files = tuple(base / _safe(name, where) for name in names)
-    missing = [file for file in files if not file.is_file()]
-    if missing:
-        raise VideoError(
-            f"{where}: {len(missing)} of {len(files)} frames are not under {base}, the first is "
-            f"{missing[0].relative_to(base)}.",
-            "Give the folder that holds the video folders.",
-        )
     return DatasetVideo(number, files[0].parent.name, files[0].parent, files)
 
 

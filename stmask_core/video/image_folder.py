@@ -59,6 +59,11 @@ class ImageFolder:
             raise VideoError(
                 f"There are no pictures in {folder}.", f"Pictures end in {', '.join(sorted(SUFFIXES))}."
             )
+        missing = [path for path in self._files if not path.is_file()]
+        if missing:
+            raise VideoError(
+                f"{len(missing)} of {len(self._files)} pictures are missing, the first is {missing[0]}."
+            )
         first = read_picture(self._files[0])
         empty = [path.name for path in self._files if path.stat().st_size == 0]
         self.info = VideoInfo(

@@ -244,6 +244,26 @@ def test_videos_of_a_dataset_that_are_called_alike_have_projects_of_their_own(tm
     assert len({video["project"] for video in videos}) == 2
 
 
+def test_a_dataset_video_that_lacks_frames_does_not_stop_the_others(tmp_path, weights, capsys):
+    listed = []
+    for number, name in ((1, "whole"), (2, "torn")):
+        folder = tmp_path / "data" / name
+        folder.mkdir(parents=True)
+        for n in range(2):
+            cv2.imwrite(str(folder / f"{n}.jpg"), numbered(n, 160, 96)[..., ::-1])
+        listed.append({"id": number, "file_names": [f"{name}/{n}.jpg" for n in range(2)]})
+    (tmp_path / "data" / "torn" / "1.jpg").unlink()
+    (tmp_path / "all.json").write_text(json.dumps({"videos": listed}))
+    words = [tmp_path / "data", "--dataset", tmp_path / "all.json", "--weights", weights]
+    status, _, errors = run(capsys, *words, "--out", tmp_path / "out")
+    assert status == 1
+    assert "1 of 2 pictures are missing, the first is" in errors
+    assert (tmp_path / "out" / "whole.stm").exists()
+    assert not (tmp_path / "out" / "torn.stm").exists()
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert {entry["video_id"] for entry in results} == {1}
+
+
 def test_one_bad_video_does_not_stop_the_others(tmp_path, weights, capsys):
     good = write_clip(tmp_path / "good.mp4", 4, size=(160, 96))
     bad = tmp_path / "bad.mp4"

@@ -312,10 +312,13 @@ def test_datasets_list_their_videos_and_keep_to_their_root(tmp_path):
     assert (video.id, video.name) == (7, "clip")
     with video.open() as frames:
         assert [number_of(picture) for picture in frames] == [0, 5, 10]
-    for name in ("../secret.jpg", "/etc/passwd", "clip/00001.jpg", "C:\\x.jpg", "clip/x.sh"):
+    for name in ("../secret.jpg", "/etc/passwd", "C:\\x.jpg", "clip/x.sh"):
         listing.write_text(json.dumps({"videos": [{"id": 7, "file_names": [name]}]}))
         with pytest.raises(VideoError, match=r"videos\[0\]"):
             open_dataset(listing, tmp_path)
+    listing.write_text(json.dumps({"videos": [{"id": 7, "file_names": names}]}))
+    with pytest.raises(VideoError, match=r"No video of instances.json is under .* no clip/00000.jpg"):
+        open_dataset(listing, tmp_path.parent)
 
 
 @pytest.mark.extra
