@@ -90,6 +90,7 @@ def keyboard(user):
 def at_the_keys(at_work, keyboard):
     """The annotated sample is open, the keyboard at the canvas."""
     at_work.state.select((min(at_work.document.tracks),))
+    at_work.until(at_work.main.panels["inspector"].name.isVisible)  # it follows a moment later
     assert keyboard.focus is at_work.main.canvas
     return keyboard
 
