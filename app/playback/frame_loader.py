@@ -54,8 +54,6 @@ class FrameLoader(QObject):
         """Turn to another source, opened on the loader's own thread; None closes."""
         self.close()
         self._shown = -1
-        self._cache.clear()
-        self._cache_bytes = 0
         if open_source is not None:
             self._open = open_source
             generation = self._generation
@@ -86,7 +84,7 @@ class FrameLoader(QObject):
             return sorted(self._cache)
 
     def close(self) -> None:
-        """Stop the thread; nothing arrives afterwards."""
+        """Stop the thread and let the frames go; nothing arrives afterwards."""
         with self._lock:
             self._generation += 1
             self._wish = None
@@ -94,6 +92,9 @@ class FrameLoader(QObject):
         if self._thread is not None:
             self._thread.join(5)
             self._thread = None
+        with self._lock:
+            self._cache.clear()
+            self._cache_bytes = 0
 
     def _deliver(self, generation: int, frame: int, result: object) -> None:
         if generation != self._generation:
