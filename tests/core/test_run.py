@@ -38,6 +38,15 @@ def run(capsys, *words):
     return status, captured.out, captured.err
 
 
+def write_frames(folder, count):
+    """Numbered pictures in a new folder; their names."""
+    folder.mkdir(parents=True)
+    names = [f"{n:05d}.jpg" for n in range(count)]
+    for n, name in enumerate(names):
+        cv2.imwrite(str(folder / name), numbered(n, 160, 96)[..., ::-1])
+    return names
+
+
 def annotations_of(document):
     for track in document.tracks:
         for frame in document.annotations.frames(track):
@@ -213,11 +222,8 @@ def test_constants_of_identity_can_be_set(tmp_path, weights, capsys):
 def test_a_dataset_keeps_its_video_ids(tmp_path, weights, capsys):
     root, listed = tmp_path / "data", []
     for number, name in ((7, "first"), (3, "second")):
-        folder = root / "JPEGImages" / name
-        folder.mkdir(parents=True)
-        for n in range(4):
-            cv2.imwrite(str(folder / f"{n:05d}.jpg"), numbered(n, 160, 96)[..., ::-1])
-        listed.append({"id": number, "file_names": [f"{name}/{n:05d}.jpg" for n in range(4)]})
+        files = write_frames(root / "JPEGImages" / name, 4)
+        listed.append({"id": number, "file_names": [f"{name}/{file}" for file in files]})
     listing = root / "valid.json"
     listing.write_text(json.dumps({"videos": listed}))
     status, _, errors = run(
@@ -247,12 +253,9 @@ def test_videos_of_a_dataset_that_are_called_alike_have_projects_of_their_own(tm
 def test_a_dataset_video_that_lacks_frames_does_not_stop_the_others(tmp_path, weights, capsys):
     listed = []
     for number, name in ((1, "whole"), (2, "torn")):
-        folder = tmp_path / "data" / name
-        folder.mkdir(parents=True)
-        for n in range(2):
-            cv2.imwrite(str(folder / f"{n}.jpg"), numbered(n, 160, 96)[..., ::-1])
-        listed.append({"id": number, "file_names": [f"{name}/{n}.jpg" for n in range(2)]})
-    (tmp_path / "data" / "torn" / "1.jpg").unlink()
+        files = write_frames(tmp_path / "data" / name, 2)
+        listed.append({"id": number, "file_names": [f"{name}/{file}" for file in files]})
+    (tmp_path / "data" / "torn" / files[1]).unlink()
     (tmp_path / "all.json").write_text(json.dumps({"videos": listed}))
     words = [tmp_path / "data", "--dataset", tmp_path / "all.json", "--weights", weights]
     status, _, errors = run(capsys, *words, "--out", tmp_path / "out")
