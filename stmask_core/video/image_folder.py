@@ -36,6 +36,14 @@ def picture_files(folder: Path) -> list[Path]:
     return sorted(found, key=natural_order)
 
 
+def _present(files: Sequence[Path]) -> list[Path]:
+    """Named pictures that must all be there."""
+    missing = [path for path in files if not path.is_file()]
+    if missing:
+        raise VideoError(f"{len(missing)} of {len(files)} pictures are missing, the first is {missing[0]}.")
+    return list(files)
+
+
 def natural_order(path: Path) -> list[tuple[int, int, str]]:
     """Sort key: runs of digits by value, the rest as text without case; the name itself breaks ties."""
     parts = re.split(r"(\d+)", path.name)
@@ -54,15 +62,10 @@ class ImageFolder:
     def __init__(
         self, folder: Path, files: Sequence[Path] | None = None, rate: Fraction | None = None
     ) -> None:
-        self._files = picture_files(folder) if files is None else list(files)
+        self._files = picture_files(folder) if files is None else _present(files)
         if not self._files:
             raise VideoError(
                 f"There are no pictures in {folder}.", f"Pictures end in {', '.join(sorted(SUFFIXES))}."
-            )
-        missing = [path for path in self._files if not path.is_file()]
-        if missing:
-            raise VideoError(
-                f"{len(missing)} of {len(self._files)} pictures are missing, the first is {missing[0]}."
             )
         first = read_picture(self._files[0])
         empty = [path.name for path in self._files if path.stat().st_size == 0]
