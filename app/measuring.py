@@ -54,6 +54,15 @@ def live(height: int, width: int, *, seconds: float, seeks: int, model: bool) ->
         return result
 
 
+def seek_among_few_keys(height: int, width: int, *, seconds: float, seeks: int) -> dict[str, Any]:
+    """Seek in a video with a key frame every 250 frames only, which is what encoders do when not told."""
+    with tempfile.TemporaryDirectory() as folder:
+        count = max(60, round(seconds * RATE))
+        project = _project(Path(folder), height, width, count, key_seconds=250 / RATE)
+        with _window(project) as window:
+            return seek(window, seeks)
+
+
 def play(window: Window) -> dict[str, Any]:
     """Play once from the first frame to the last; a frame that was due and never shown is dropped."""
     count = window.view_state.frame_count
@@ -170,10 +179,10 @@ def _until(true: Callable[[], bool]) -> None:
         raise TimeoutError("the window did not get there")
 
 
-def _project(folder: Path, height: int, width: int, count: int) -> Path:
+def _project(folder: Path, height: int, width: int, count: int, *, key_seconds: float = 1.0) -> Path:
     """A project with a video of this many frames and masks that wander through it."""
     clip, place = folder / "bench.mp4", folder / "bench.stm"
-    write_video(clip, moving_picture(count, (height, width)), RATE)
+    write_video(clip, moving_picture(count, (height, width)), RATE, key_seconds=key_seconds)
     blob = _ellipse(height // 4, width // 6)
     draw = random.Random(3)
     starts = [(draw.randrange(height - height // 4), draw.randrange(width // 2)) for _ in range(MASKS)]

@@ -62,13 +62,14 @@ def opencv_seek_seconds(path: Path, wishes: list[int]) -> list[float]:
 @click.command("video")
 @click.option("--clip", type=click.Path(exists=True, path_type=Path), help="a video; by default one is made")
 @click.option("--frames", default=300, show_default=True, help="frames of the video that is made, 1080p")
+@click.option("--key-seconds", default=1.0, show_default=True, help="between its key frames")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object on standard output")
-def command(clip: Path | None, frames: int, as_json: bool) -> None:
+def command(clip: Path | None, frames: int, key_seconds: float, as_json: bool) -> None:
     """Open, play and seek; ratios above 1 say that OpenCV is slower."""
     with tempfile.TemporaryDirectory() as folder:
         path = clip or Path(folder) / "clip.mp4"
         if clip is None:
-            write_video(path, moving_picture(frames), 30)
+            write_video(path, moving_picture(frames), 30, key_seconds=key_seconds)
         begin = time.perf_counter()
         with open_video(path) as video:
             opened = time.perf_counter() - begin

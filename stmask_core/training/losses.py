@@ -230,8 +230,8 @@ def mask_entropy(
         wanted = true_masks.to(masks.dtype)[objects]
     else:
         size = (masks.shape[1], masks.shape[2])
-        small = F.interpolate(true_masks[None].to(masks.dtype), size, mode="area")[0]
-        wanted = (small > 0.5).to(masks.dtype)[objects]
+        # Shares, not halves rounded to 0 or 1: only so is the edge, enlarged to the image, where it belongs.
+        wanted = F.interpolate(true_masks[None].to(masks.dtype), size, mode="area")[0][objects]
     return F.binary_cross_entropy(masks, wanted, reduction="none").sum((1, 2)), size
 
 

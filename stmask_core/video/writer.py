@@ -16,13 +16,19 @@ from stmask_core.video.source import Picture
 
 
 def write_video(
-    path: str | os.PathLike[str], frames: Iterable[Picture], fps: float | Fraction, *, quality: int = 20
+    path: str | os.PathLike[str],
+    frames: Iterable[Picture],
+    fps: float | Fraction,
+    *,
+    quality: int = 20,
+    key_seconds: float = 1.0,
 ) -> int:
     """Encode (height, width, 3) uint8 RGB frames as H.264; returns how many.
 
     Odd sizes are kept by storing colour at full resolution. quality: the encoder's constant rate factor,
-    lower is better. Raises VideoError when the disk is full or there is no frame; then nothing is left
-    behind.
+    lower is better. key_seconds: between key frames at most; a jump to a frame decodes from the key frame
+    ahead of it, so most cameras write one a second too. Raises VideoError when the disk is full or there is
+    no frame; then nothing is left behind.
     """
     target = Path(path)
     count = 0
@@ -35,7 +41,8 @@ def write_video(
                 if not count:
                     stream.width, stream.height = width, height
                     stream.pix_fmt = "yuv420p" if width % 2 == 0 and height % 2 == 0 else "yuv444p"
-                    stream.options = {"crf": str(quality), "preset": "medium"}
+                    group = max(1, round(key_seconds * rate))
+                    stream.options = {"crf": str(quality), "preset": "medium", "g": str(group)}
                 container.mux(
                     stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24"))
                 )

@@ -75,6 +75,28 @@ def test_any_order_of_access_shows_the_frames_asked_for(tmp_path, steps):
         assert [number_of(video.frame(n)) for n in steps] == steps
 
 
+def pictures(path, frames):
+    """A digest of each of these frames, in this order."""
+    with open_video(path) as video:
+        return {n: hashlib.sha256(video.frame(n)).hexdigest() for n in frames if n < len(video)}
+
+
+@pytest.mark.parametrize("damage", range(3))
+def test_a_jump_far_from_a_key_frame_shows_what_playing_shows(tmp_path, damage):
+    """Also where a damaged file makes the decoder guess."""
+    path = write_clip(tmp_path / "long group.mp4", 200, options={"g": "500", "bf": "3"})
+    draw = random.Random(damage)
+    if damage:
+        content = bytearray(path.read_bytes())
+        for _ in range(damage):
+            content[draw.randrange(len(content) // 4, len(content) * 2 // 3)] ^= 1 << draw.randrange(8)
+        path.write_bytes(content)
+    order = draw.sample(range(200), 25)
+    played = pictures(path, range(200))
+    assert damage or len(set(played.values())) == 200
+    assert pictures(path, order) == {n: played[n] for n in order if n in played}
+
+
 def test_times_are_those_of_the_file(tmp_path):
     with open_video(make(tmp_path, "variable rate.mp4")) as video:
         times = [video.time_of(n) for n in range(26)]
@@ -249,6 +271,14 @@ def test_what_is_written_is_read_back(tmp_path, size):
         assert (video.info.width, video.info.height) == size
         assert video.info.frame_rate == Fraction(30000, 1001)
         assert [number_of(picture) for picture in video] == list(range(10))
+
+
+def test_written_videos_have_key_frames_near_one_another(tmp_path):
+    path = tmp_path / "long.mp4"
+    write_video(path, (numbered(n) for n in range(60)), 24)
+    with av.open(str(path)) as container:
+        keys = [n for n, frame in enumerate(container.decode(video=0)) if frame.key_frame]
+    assert max(np.diff([*keys, 60])) <= 24
 
 
 def test_a_video_that_cannot_be_written_leaves_nothing(tmp_path):
