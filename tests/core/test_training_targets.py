@@ -10,7 +10,7 @@ from stmask_core.model.box_coding import corner_form, pairwise_iou
 from stmask_core.model.config import FCA_KERNELS, PRESETS, ModelConfig
 from stmask_core.model.initialise import new_network
 from stmask_core.training.batch import FrameTruth, PairBatch
-from stmask_core.training.losses import LossOptions, PairLoss, distance_iou
+from stmask_core.training.losses import LossOptions, PairLoss, distance_iou, mask_entropy
 from stmask_core.training.matching import best_anchor_of_each, match_batch, mine_background
 
 ANCHORS = pyramid_anchors(((12, 20), (6, 10), (3, 5), (2, 3), (1, 2)), FCA_KERNELS)
@@ -105,3 +105,20 @@ def test_a_batch_without_objects_has_a_loss_and_gradients():
     losses.total.backward()
     without = [name for name, parameter in network.named_parameters() if parameter.grad is None]
     assert not without, "processes that train together need a gradient for every parameter"
+
+
+def test_an_edge_between_prototype_cells_is_learnt_where_it_is():
+    """At the size of the prototypes, what costs least must, enlarged, have the true outline."""
+    y, x = torch.meshgrid(torch.arange(48), torch.arange(64), indexing="ij")
+    truth = (((y - 23.3) / 14) ** 2 + ((x - 30.6) / 21) ** 2 < 1).to(torch.uint8)[None]
+    masks = torch.full((1, 12, 16), 0.5, requires_grad=True)
+    optimiser = torch.optim.Adam([masks], 0.02)
+    for _ in range(150):
+        optimiser.zero_grad()
+        losses, _ = mask_entropy(masks, truth, torch.tensor([0]), LossOptions(mask_size="prototypes"))
+        losses.sum().backward()
+        optimiser.step()
+        masks.data.clamp_(1e-4, 1 - 1e-4)
+    enlarged = torch.nn.functional.interpolate(masks.detach()[None], (48, 64), mode="bilinear")[0, 0] > 0.5
+    both, either = (enlarged & (truth[0] > 0)).sum(), (enlarged | (truth[0] > 0)).sum()
+    assert both / either > 0.97
