@@ -15,6 +15,9 @@ from tests.conftest import REPOSITORY
 from tests.real_window import real_window
 
 SAMPLE = REPOSITORY / "resources" / "sample"
+DRAWN, REAL = SAMPLE / "sample.mp4", REPOSITORY / "tests" / "data" / "clips" / "flies.mp4"
+on_both_clips = pytest.mark.parametrize("footage", [DRAWN, REAL], ids=["drawn", "real"])
+"""A journey that is made on the drawn sample, and on animals that were filmed."""
 
 
 class Driver:
@@ -98,17 +101,23 @@ def user(qtbot, settings):
 
 
 @pytest.fixture
-def sample(tmp_path):
-    """A copy of the sample clip."""
-    return shutil.copy(SAMPLE / "sample.mp4", tmp_path / "sample.mp4")
+def footage():
+    """The clip that a journey is made on; its annotations lie beside it."""
+    return DRAWN
 
 
 @pytest.fixture
-def annotated(tmp_path, sample):
-    """A project with the sample's exact annotations."""
+def sample(tmp_path, footage):
+    """A copy of the clip."""
+    return shutil.copy(footage, tmp_path / "sample.mp4")
+
+
+@pytest.fixture
+def annotated(tmp_path, sample, footage):
+    """A project with the clip's annotations."""
     project = tmp_path / "sample.stm"
     words = [
-        str(SAMPLE / "sample.json"),
+        str(footage.with_suffix(".json")),
         "--format",
         "ytvis",
         "--video",

@@ -25,7 +25,7 @@ from app.timeline.timeline_view import TimelineView
 from stmask_core.document.queries import inferred_spans
 from stmask_core.formats.ytvis_exchange import read_ytvis
 from stmask_core.project import Project
-from tests.journeys.conftest import SAMPLE, _move
+from tests.journeys.conftest import DRAWN, REAL, _move
 
 LAST = 5  # frame that the network goes to
 LEFT = Qt.MouseButton.LeftButton
@@ -118,11 +118,11 @@ def at_home(tmp_path, monkeypatch):
     return store
 
 
-@pytest.fixture(params=["sample", pytest.param("person_dog", marks=pytest.mark.extra)])
+@pytest.fixture(params=[DRAWN, REAL, pytest.param("person_dog", marks=pytest.mark.extra)])
 def clip(request, tmp_path):
-    """A drawn clip that ships, and a real one that may not."""
-    if request.param == "sample":
-        return shutil.copy(SAMPLE / "sample.mp4", tmp_path / "clip.mp4")
+    """A drawn clip and a real one that ship, and a larger one that may not."""
+    if request.param != "person_dog":
+        return shutil.copy(request.param, tmp_path / "clip.mp4")
     folder = request.getfixturevalue("extra_data")
     return shutil.copy(folder / "clips" / "nogt_person_dog.mp4", tmp_path / "clip.mp4")
 

@@ -22,6 +22,7 @@ from app.dialogs.settings_dialog import SettingsDialog
 from app.dialogs.shortcuts_dialog import ShortcutsDialog
 from app.panels.problems_panel import FINDING
 from stmask_core.formats.ytvis_exchange import read_ytvis
+from tests.journeys.conftest import on_both_clips
 
 PANELS = ("tracks", "inspector", "why", "notes", "problems", "failures")
 LONGEST_ROUND = 120  # presses of Tab; a round that is longer is none
@@ -95,6 +96,7 @@ def at_the_keys(at_work, keyboard):
     return keyboard
 
 
+@on_both_clips
 def test_from_the_start_page_to_an_exported_file(user, keyboard, annotated, tmp_path):
     press, write, state = keyboard.press, keyboard.write, user.state
     keyboard.tab_to(user.main.start_page.findChild(QPushButton, "open_project"))
@@ -111,21 +113,21 @@ def test_from_the_start_page_to_an_exported_file(user, keyboard, annotated, tmp_
     assert state.frame == 3
     press("Ctrl+G")
     keyboard.answer(QInputDialog)
-    write("30")
+    write("40")
     press("Return")
     keyboard.back_in_the_window()
-    user.wait_for_frame(30)
+    user.wait_for_frame(40)
 
     press("Alt+1")
-    press("Down", 2)
+    press("Down")
     first = state.track
     assert first is not None
-    press("Down")
+    press("Up")
     chosen = state.track
     assert chosen != first
 
     def masks():
-        here = (document.annotation(track, 30) for track in (first, chosen))
+        here = (document.annotation(track, 40) for track in (first, chosen))
         return [annotation and annotation.mask for annotation in here]
 
     before = masks()
@@ -134,7 +136,7 @@ def test_from_the_start_page_to_an_exported_file(user, keyboard, annotated, tmp_
     assert masks() == before[::-1]
     press("Ctrl+Z")
     assert masks() == before
-    assert (state.track, state.frame) == (chosen, 30)
+    assert (state.track, state.frame) == (chosen, 40)
 
     press("Ctrl+Shift+N")
     keyboard.answer(QInputDialog)
@@ -160,7 +162,7 @@ def test_from_the_start_page_to_an_exported_file(user, keyboard, annotated, tmp_
     press("F6")
     press("Y")
     (video,) = document.videos
-    assert document.frame_states[video, 30].reviewed
+    assert document.frame_states[video, 40].reviewed
     press("Ctrl+K")
     keyboard.answer(PaletteDialog)
     write("lock or unlock")

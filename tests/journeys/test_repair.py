@@ -7,6 +7,7 @@ from PySide6.QtTest import QTest
 
 from app.dialogs.identity_dialog import IdentityDialog
 from stmask_core.project import Project
+from tests.journeys.conftest import on_both_clips
 from tests.real_window import real_window
 
 
@@ -15,6 +16,7 @@ def centre(mask):
     return (x1 + x2) / 2, (y1 + y2) / 2
 
 
+@on_both_clips
 def test_first_run_from_video_to_exported_json(user, sample, tmp_path):
     user.window.open_flow.open_path(sample)
     user.wait_for_frame(0)
@@ -34,6 +36,7 @@ def test_first_run_from_video_to_exported_json(user, sample, tmp_path):
     assert exported["annotations"][0]["areas"][0] == drawn.mask.area
 
 
+@on_both_clips
 def test_an_identity_switch_is_repaired_from_here_on(at_work):
     user, document = at_work, at_work.document
     first, second, *_ = sorted(document.tracks)
@@ -61,6 +64,7 @@ def test_escape_in_a_preview_changes_nothing(at_work):
     assert second in at_work.document.tracks
 
 
+@on_both_clips
 def test_a_mask_is_repaired_over_ten_frames(at_work):
     user, document = at_work, at_work.document
     track = sorted(document.tracks)[0]
@@ -83,6 +87,7 @@ def test_a_mask_is_repaired_over_ten_frames(at_work):
     assert document.annotation(track, 30).source == "manual"
 
 
+@on_both_clips
 def test_undo_of_everything_returns_to_the_import_and_redo_brings_it_back(at_work):
     user, document = at_work, at_work.document
     names = len(document.history.undo_names())
@@ -108,6 +113,7 @@ def test_undo_of_everything_returns_to_the_import_and_redo_brings_it_back(at_wor
     assert track not in document.tracks
 
 
+@on_both_clips
 def test_what_was_edited_before_a_crash_is_there_after_it(settings, user, annotated):
     user.window.open_flow.open_project(annotated)
     user.wait_for_frame(0)
@@ -123,6 +129,7 @@ def test_what_was_edited_before_a_crash_is_there_after_it(settings, user, annota
         assert project.document.annotations.has(track, 0)
 
 
+@on_both_clips
 def test_a_corrupt_project_is_refused_in_words_and_nothing_else_changes(at_work, tmp_path):
     from PySide6.QtWidgets import QMessageBox
 

@@ -7,6 +7,7 @@ from app.flows.run_request import RunRequest
 from stmask_core.document.queries import inferred_spans
 from stmask_core.errors import DocumentError
 from tests.core.tiny_model import write_tiny_weights
+from tests.journeys.conftest import on_both_clips
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +75,10 @@ def test_editing_goes_on_while_the_model_runs(ready, weights):
     assert document.annotation(drawn, 0).source == "manual"
 
 
-def test_a_cancelled_run_keeps_what_it_has(ready, weights):
+@on_both_clips
+def test_a_cancelled_run_keeps_what_it_has(ready):
     flow, document = ready.window.run_flow, ready.document
-    flow.start(RunRequest(weights, 0, 71, precision="fp32", batch=1))
+    flow.start(RunRequest("demo", 0, 71, precision="fp32", batch=1))
     ready.until(lambda: bool(inferred_spans(document, video_of(ready))), timeout=60_000)
     flow.toggle_pause()
     assert flow.is_paused

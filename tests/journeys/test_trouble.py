@@ -21,7 +21,7 @@ from stmask_core.formats.ytvis_exchange import read_ytvis
 from stmask_core.project import Project
 from stmask_core.video.source import open_video
 from tests.conftest import REPOSITORY
-from tests.core.tiny_model import write_tiny_weights
+from tests.journeys.conftest import on_both_clips
 
 # Draws, runs the model, and is killed by the system while results arrive.
 CRASH = """
@@ -32,7 +32,7 @@ from app import run
 from app.flows.run_request import RunRequest
 from stmask_core.structures.masks import Mask
 
-video, weights, settings = sys.argv[1:]
+video, settings = sys.argv[1:]
 window = run.start([video], QSettings(settings, QSettings.Format.IniFormat))
 
 def work(frame):
@@ -41,7 +41,7 @@ def work(frame):
     drawn = Mask.from_crop(np.ones((70, 50), bool), y0=20, x0=10, height=height, width=width)
     window.edit_flow.apply_region(drawn, "add", "Brush")
     window.run_flow.progress.connect(lambda *_: os.kill(os.getpid(), signal.SIGKILL))
-    window.run_flow.start(RunRequest(weights, 0, 71, precision="fp32", batch=1))
+    window.run_flow.start(RunRequest("demo", 0, 71, precision="fp32", batch=1))
 
 window.feed.shown.connect(work)
 window.application.exec()
@@ -69,17 +69,11 @@ def words_of(user):
     return text
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    write_tiny_weights(path)
-    return str(path)
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
-def test_a_crash_during_a_run_loses_nothing_and_undo_still_works(user, sample, weights, tmp_path):
+@on_both_clips
+def test_a_crash_during_a_run_loses_nothing_and_undo_still_works(user, sample, tmp_path):
     crashed = subprocess.run(
-        [sys.executable, "-c", CRASH, str(sample), weights, str(tmp_path / "other.ini")],
+        [sys.executable, "-c", CRASH, str(sample), str(tmp_path / "other.ini")],
         cwd=REPOSITORY,
         env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
         capture_output=True,
