@@ -38,6 +38,10 @@ class ProjectFileError(StmaskError):
     """A project file cannot be opened or written."""
 
 
+class AnotherVideo(ProjectFileError):
+    """A file is not the video that was annotated."""
+
+
 class DocumentError(StmaskError):
     """A command would break the document's rules; nothing was changed."""
 

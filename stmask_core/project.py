@@ -13,7 +13,7 @@ from types import TracebackType
 from stmask_core.document.commands.videos import add_video, move_video
 from stmask_core.document.document import Document
 from stmask_core.document.records import Video, VideoId
-from stmask_core.errors import ProjectFileError, VideoError
+from stmask_core.errors import AnotherVideo, VideoError
 from stmask_core.formats.project.places import stored_place
 from stmask_core.formats.project_file import ProjectFile, remove_project
 
@@ -110,13 +110,13 @@ class Project:
         )
 
     def relink_video(self, video: VideoId, path: str | os.PathLike[str], *, force: bool = False) -> None:
-        """Note a video's new place. ProjectFileError when the content is another one, unless ``force``."""
+        """Note a video's new place. AnotherVideo when the content is another one, unless ``force``."""
         from stmask_core.video.fingerprint import fingerprint
 
         place, record = Path(path), self.document.videos[video]
         found = fingerprint(place)
         if record.fingerprint and found != record.fingerprint and not force:
-            raise ProjectFileError(
+            raise AnotherVideo(
                 f"{place.name} is not the video that was annotated: its content differs.",
                 "Choose the right file, or insist.",
             )

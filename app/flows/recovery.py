@@ -20,7 +20,7 @@ from app.errors import show_error
 from app.jobs.job import Job
 from app.jobs.lane import JobLane
 from stmask_core.document.records import Video, VideoId
-from stmask_core.errors import ProjectFileError, StmaskError
+from stmask_core.errors import AnotherVideo, ProjectFileError, StmaskError
 from stmask_core.formats.project.connection import RESCUE
 from stmask_core.formats.project_file import rescue
 
@@ -118,11 +118,8 @@ class Recovery(QObject):
         assert project is not None, "a video belongs to an open project"
         try:
             project.relink_video(video, path, force=force)
-        except ProjectFileError as error:
-            if project.document.read_only_reason:
-                show_error(self._window, error)
-            else:
-                self._look_at(project.document.videos[video], path)
+        except AnotherVideo:
+            self._look_at(project.document.videos[video], path)
         except StmaskError as error:
             show_error(self._window, error)
         else:

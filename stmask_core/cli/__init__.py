@@ -66,6 +66,11 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
+def printable(text: str) -> str:
+    """Words that came out of a file, without the characters that steer a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def run_verb(name: str, arguments: Sequence[str]) -> None:
     """Run a verb inside another program; its errors rise as they are."""
     verb = stmask.get_command(click.Context(stmask), name)
@@ -89,7 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
         click.echo("stmask: stopped.", err=True)
         return 130
     except StmaskError as error:
-        click.echo("stmask: " + " ".join(str(error).split()), err=True)
+        click.echo("stmask: " + printable(" ".join(str(error).split())), err=True)
         return 1
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stmask_core.cli import print_json
+from stmask_core.cli import print_json, printable
 from stmask_core.cli.progress import with_progress
 from stmask_core.errors import StmaskError
 
@@ -82,7 +82,7 @@ def command(
         if truth is not None:
             compared = compare_document(truth, opened.document, ignore_categories=ignore_categories)
             for warning in compared.warnings:
-                click.echo(f"warning: {warning}", err=True)
+                click.echo(f"warning: {printable(warning)}", err=True)
         found = []
         for video in chosen:
             with _pictures(opened, video, wanted=not no_pictures) as source:
@@ -141,7 +141,7 @@ def _pictures(project: Project, video: Video, *, wanted: bool) -> Iterator[Video
         try:
             source = open_video(project.find_video(video.id))
         except StmaskError as error:
-            click.echo(f"warning: no pictures, so no blur and no cuts: {error}", err=True)
+            click.echo(f"warning: no pictures, so no blur and no cuts: {printable(str(error))}", err=True)
     try:
         yield source
     finally:
@@ -154,7 +154,7 @@ def _observed(project: Project, video: Video, source: VideoSource | None) -> Obs
 
     observer = ProjectObserver(project.document, video.id)
     frames = observer.watch(None if source is None else source.frames())
-    name = video.name or video.path
+    name = printable(video.name or video.path)
     for _ in with_progress(frames, label=name, unit="frames", total=video.frame_count):
         pass
     if observer.unreadable:
@@ -207,7 +207,8 @@ def _write_report(
 
 def _print(inspection: Inspection) -> None:
     clip, events = inspection.clip, inspection.events
-    click.echo(f"{clip.name}: {clip.length} frames, {len(clip.tracks)} tracks, {len(events)} events")
+    size = f"{clip.length} frames, {len(clip.tracks)} tracks, {len(events)} events"
+    click.echo(f"{printable(clip.name)}: {size}")
     for event in events[:MOST_LINES]:
         track = "" if event.track is None else f"track {event.track}"
         click.echo(f"  {event.severity:.2f}  frame {event.frame:<6}{track:11}{event.kind:13}{event.cause}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from stmask_core.cli import print_json
+from stmask_core.cli import print_json, printable
 
 
 @click.command("validate")
@@ -48,7 +48,7 @@ def command(project: Path, out: Path | None, tiny: int, as_json: bool) -> None:
         for line in rescued.lost:
             click.echo(f"  lost: {line}")
     for video, of_video in found.items():
-        click.echo(f"{names[video]}:" if of_video else f"{names[video]}: nothing to report.")
+        click.echo(f"{printable(names[video])}:" + ("" if of_video else " nothing to report."))
         for finding in of_video:
-            click.echo(f"  {finding.severity:8}{finding.message}")
+            click.echo(f"  {finding.severity:8}{printable(finding.message)}")
     click.echo(", ".join(f"{counts[s]} {s}s" for s in ("error", "warning", "note")))

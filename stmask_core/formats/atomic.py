@@ -40,12 +40,17 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO]:
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Like ``atomic_write`` for writers that want a file name (a video encoder, SQLite).
 
-    Yields the temporary path, which keeps the suffix of ``path``.
+    Yields the temporary path, which keeps the suffix of ``path``. Who may read the file is decided as for any
+    new file, not by the writer.
     """
     target = Path(path)
     beside = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.part{target.suffix}")
     try:
+        beside.touch()
+        mode = beside.stat().st_mode
+        beside.unlink()
         yield beside
+        beside.chmod(mode)
         with open(beside, "rb") as file:
             os.fsync(file.fileno())
         os.replace(beside, target)

@@ -10,6 +10,7 @@ from pycocotools import mask as pycoco
 from pycocotools.coco import COCO
 
 from stmask_core.errors import FormatError, WriteError
+from stmask_core.formats.atomic import atomic_path
 from stmask_core.formats.coco import read_coco
 from stmask_core.formats.coco_writing import write_coco
 from stmask_core.formats.csv_tables import (
@@ -412,6 +413,16 @@ def test_a_failed_folder_leaves_nothing_and_keeps_the_old(tmp_path):
     with refused, atomic_folder(tmp_path / "out", replace=True) as folder:
         (folder / "missing" / "new").write_text("new")
     assert [p.name for p in tmp_path.rglob("*")] == ["out", "old"]
+
+
+def test_a_file_from_a_writer_of_secrets_is_as_readable_as_any_other(tmp_path):
+    plain, out = tmp_path / "plain", tmp_path / "weights.bin"
+    plain.write_text("")
+    with atomic_path(out) as beside:
+        beside.write_bytes(b"content")
+        beside.chmod(0o600)
+    assert out.read_bytes() == b"content"
+    assert out.stat().st_mode == plain.stat().st_mode
 
 
 def test_names_for_folders():

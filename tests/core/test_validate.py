@@ -169,3 +169,16 @@ def test_rescue_from_the_outside(project, tmp_path, capsys):
     assert main(["validate", str(damaged), "--rescue", str(out)]) == 1
     assert "exists already" in capsys.readouterr().err
     assert main(["validate", str(tmp_path / "none.stm")]) == 1
+
+
+def test_names_from_a_file_cannot_steer_the_terminal(tmp_path, capsys):
+    path = tmp_path / "hostile.stm"
+    with ProjectFile.create(path) as file:
+        videos.add_video(
+            file.document, "\x1b]0;x\x07clip\x9b2J.mp4", width=WIDTH, height=HEIGHT, frame_count=1
+        )
+    for verb in ("validate", "inspect"):
+        main([verb, str(path)])
+        said = "".join(capsys.readouterr())
+        assert "clip" in said
+        assert not set(said) & set("\x1b\x07\x9b")
