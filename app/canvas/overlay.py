@@ -97,9 +97,7 @@ class Overlay:
         metrics = painter.fontMetrics()
         plate = QRectF(0, 0, metrics.horizontalAdvance(outline.text) + 8, metrics.height() + 2)
         plate.moveTopLeft(about.bottomLeft() + QPointF(0, 4))
-        self._keep_inside(plate)
-        while any(plate.intersects(other) for other in taken):
-            plate.translate(0, plate.height())
+        plate = self._apart(plate, taken)
         painter.fillRect(plate, QColor(0, 0, 0, 170))
         painter.setPen(QColor(*outline.colour))
         painter.drawText(plate, Qt.AlignmentFlag.AlignCenter, outline.text)
@@ -127,12 +125,7 @@ class Overlay:
         at = self._canvas.coordinates.to_widget((x1 + x2) / 2, y1)
         plate = QRectF(0, 0, metrics.horizontalAdvance(_text_of(item)) + 10, metrics.height() + 2)
         plate.moveCenter(QPointF(at.x(), at.y() - plate.height() / 2 - 3))
-        self._keep_inside(plate)
-        for step in range(STEPS):
-            moved = plate.translated(0, step * (plate.height() + 1))
-            if not any(moved.intersects(other) for other in taken):
-                return moved
-        return plate
+        return self._apart(plate, taken)
 
     def _paint_label(self, painter: QPainter, item: CanvasItem, plate: QRectF) -> None:
         selection = self._canvas.view_state.selection
@@ -144,10 +137,16 @@ class Overlay:
         painter.setPen(QColor(*readable_on(item.colour)))
         painter.drawText(plate, Qt.AlignmentFlag.AlignCenter, _text_of(item))
 
-    def _keep_inside(self, plate: QRectF) -> None:
+    def _apart(self, plate: QRectF, taken: Sequence[QRectF]) -> QRectF:
+        """The plate inside the canvas, and so far down that it covers no other, if that is not far."""
         width, height = self._canvas.width(), self._canvas.height()
         plate.moveLeft(min(max(EDGE_PX, plate.left()), max(EDGE_PX, width - plate.width() - EDGE_PX)))
         plate.moveTop(min(max(EDGE_PX, plate.top()), max(EDGE_PX, height - plate.height() - EDGE_PX)))
+        for step in range(STEPS):
+            moved = plate.translated(0, step * (plate.height() + 1))
+            if not any(moved.intersects(other) for other in taken):
+                return moved
+        return plate
 
 
 def _text_of(item: CanvasItem) -> str:

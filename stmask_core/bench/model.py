@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from stmask_core.bench.stopwatch import Stopwatch, median_ms, settle
 from stmask_core.cli import print_json
 from stmask_core.cli.progress import with_progress
+from stmask_core.engine.session import device_named
 from stmask_core.model.config import CONFIGS, ModelConfig
 from stmask_core.model.deformable import DeformableConvolution, ModulatedDeformableConvolution
 from stmask_core.model.inference import fastest_dtype, optimise_for_inference
@@ -77,6 +78,7 @@ def command(
     configs = configs or DEFAULT_CONFIGS
     precisions = precisions or ("fp32", "auto")
     batches = batches or (1, 2, 4)
+    device_named(device)  # refuses one that is not there
     dtypes = {name: torch.float32 if name == "fp32" else fastest_dtype(device) for name in precisions}
     peaks = {name: matrix_peak(dtype, device, repeats) for name, dtype in dtypes.items()}
     orders = [(config, name, batch) for config in configs for name in precisions for batch in batches]
