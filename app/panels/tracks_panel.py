@@ -17,7 +17,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor, QIcon, QPixmap
+from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPixmap
 from PySide6.QtWidgets import QHeaderView, QLabel, QLineEdit, QTableView, QVBoxLayout, QWidget
 
 from app.panels.empty_hint import EmptyHint
@@ -129,6 +129,19 @@ class TrackFilter(QSortFilterProxyModel):
         return matches(self._source.rows[source_row], self._query)
 
 
+class TrackTable(QTableView):
+    """A table in which the first arrow chooses the row that the keyboard is at, not the one behind it."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Up and Down, where nothing is chosen."""
+        at = self.currentIndex()
+        arrow = event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down)
+        if arrow and at.isValid() and not self.selectionModel().hasSelection():
+            self.selectRow(at.row())
+        else:
+            super().keyPressEvent(event)
+
+
 class TracksPanel(QWidget):
     """Search line, table, and a line that says how many tracks there are."""
 
@@ -149,7 +162,7 @@ class TracksPanel(QWidget):
                 "id, frames, first, last, gaps, human, score with <, <=, =, >=, >; - turns a word around"
             )
         )
-        self.table = QTableView()
+        self.table = TrackTable()
         self.table.setAccessibleName(self.tr("Tracks"))
         self.table.setModel(self.filter)
         self.table.setSortingEnabled(True)
@@ -243,7 +256,9 @@ class TracksPanel(QWidget):
         flag = QItemSelectionModel.SelectionFlag
         self.table.selectionModel().select(selection, flag.ClearAndSelect)
         if selection.indexes():
-            self.table.scrollTo(selection.indexes()[0])
+            first = selection.indexes()[0]
+            self.table.selectionModel().setCurrentIndex(first, flag.NoUpdate)  # arrows go on from there
+            self.table.scrollTo(first)
         self._quiet = False
 
     def _on_menu(self, at: QPoint) -> None:

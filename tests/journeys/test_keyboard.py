@@ -122,7 +122,7 @@ def test_from_the_start_page_to_an_exported_file(user, keyboard, annotated, tmp_
     press("Down")
     first = state.track
     assert first is not None
-    press("Up")
+    press("Down")
     chosen = state.track
     assert chosen != first
 
@@ -256,6 +256,19 @@ def test_a_click_on_a_button_leaves_the_keyboard_where_it_was(at_work, at_the_ke
     main.show_panel("problems")
     QTest.mouseClick(main.panels["problems"].check_button, Qt.MouseButton.LeftButton)
     assert at_the_keys.focus is main.canvas
+
+
+def test_arrows_choose_tracks_from_the_first_and_go_on_from_the_chosen_one(at_work, keyboard):
+    first, second, third, *_ = sorted(at_work.document.tracks)
+    at_work.state.select(())
+    keyboard.press("Alt+1")
+    keyboard.press("Down")
+    assert at_work.state.selection == (first,)
+    keyboard.press("Down")
+    assert at_work.state.selection == (second,)
+    at_work.state.select((third,))
+    keyboard.press("Up")
+    assert at_work.state.selection == (second,)
 
 
 def test_letters_are_words_in_a_field_and_shortcuts_outside(at_work, at_the_keys):
