@@ -18,6 +18,7 @@ from types import TracebackType
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from stmask_core.errors import VideoError
@@ -35,6 +36,7 @@ class PyavSource:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.RLock()
+        self._converter = VideoReformatter()  # one for all: with its own, a kept frame would keep threads
         self._kept: OrderedDict[int, av.VideoFrame] = OrderedDict()
         self._decoding: Iterator[av.VideoFrame] = iter(())
         self._last_stamp: int | None = None  # of the last frame the decoder gave
@@ -302,9 +304,7 @@ class PyavSource:
 
     def _picture(self, frame: av.VideoFrame) -> Picture:
         """RGB, upright, of the video's size."""
-        if (frame.width, frame.height) != self._stored:
-            frame = frame.reformat(*self._stored)
-        picture = frame.to_ndarray(format="rgb24")
+        picture = self._converter.reformat(frame, *self._stored, format="rgb24").to_ndarray()
         if self._rotation:
             picture = np.rot90(picture, self._rotation // 90)
         return np.ascontiguousarray(picture)

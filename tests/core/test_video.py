@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -95,6 +96,17 @@ def test_a_jump_far_from_a_key_frame_shows_what_playing_shows(tmp_path, damage):
     played = pictures(path, range(200))
     assert damage or len(set(played.values())) == 200
     assert pictures(path, order) == {n: played[n] for n in order if n in played}
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
+def test_reading_on_needs_no_more_threads(tmp_path):
+    with open_video(write_clip(tmp_path / "clip.mp4", COUNT)) as video:
+        for n in range(5):
+            video.frame(n)
+        before = len(list(Path("/proc/self/task").iterdir()))
+        for n in range(5, COUNT):
+            video.frame(n)
+        assert len(list(Path("/proc/self/task").iterdir())) <= before
 
 
 def test_times_are_those_of_the_file(tmp_path):
