@@ -247,6 +247,8 @@ def start_tour(w: Window) -> None:
     def key_of(action: str) -> str:
         return w.actions.by_id[action].shortcut().toString()
 
+    for shown in w.main.findChildren(Tour):
+        shown.skip()
     tour = Tour(w.main, first_steps(targets, key_of))
     tour.finished.connect(lambda _seen: w.settings.update(tour_seen=True))
     tour.start()

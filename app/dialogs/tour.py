@@ -204,6 +204,8 @@ class Tour(QWidget):
         self.next_button.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _finish(self, seen: bool) -> None:
+        if self.isHidden():
+            return  # finished before
         self._window.removeEventFilter(self)
         self._frame.deleteLater()
         self._frame.hide()

@@ -16,7 +16,7 @@ Work = Callable[[], Generator[Any, None, Any]]
 
 
 class Job(QObject):
-    """Handle of one piece of long work."""
+    """Handle of one piece of long work. Its signals are gone once it is over."""
 
     yielded = Signal(object)
     succeeded = Signal(object)  # what the generator returned
@@ -96,3 +96,4 @@ class Job(QObject):
         else:
             self.failed.emit(value)
         self.ended.emit()
+        self.deleteLater()  # with all who listened: they often hold the job, and neither would ever be freed

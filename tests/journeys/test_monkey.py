@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 import click
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QMenu, QMessageBox
 
@@ -43,6 +43,7 @@ class Monkey:
             self.draw.choices((self.act, self.stroke, self.click_lane, self.wander), (6, 3, 1, 2))[0]()
         QApplication.processEvents()
         self.leave_dialogs()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)  # as an event loop would
 
     def act(self):
         action = self.draw.choice(self.actions)
