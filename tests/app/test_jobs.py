@@ -37,12 +37,11 @@ def test_steps_result_and_end_are_heard_in_order(qtbot, lane):
     assert not lane.jobs
 
 
-@pytest.mark.parametrize("fails", [False, True])
-def test_a_job_that_is_over_is_freed_with_what_it_held(qtbot, lane, fails):
+def live_through_one(qtbot, lane, fails):
+    """Run a job to its end; traces of it and of what it held."""
     picture = Picture()
-    traces = [weakref.ref(picture)]
 
-    def steps(picture=picture):
+    def steps():
         yield picture
         if fails:
             raise ValueError("no")
@@ -51,10 +50,14 @@ def test_a_job_that_is_over_is_freed_with_what_it_held(qtbot, lane, fails):
     job = lane.start("look", steps)
     job.succeeded.connect(lambda _: job.name)
     job.ended.connect(lambda: job.cancel())
-    traces.append(weakref.ref(job))
     with qtbot.waitSignal(job.ended):
         pass
-    del job, steps, picture
+    return weakref.ref(job), weakref.ref(picture)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_job_that_is_over_is_freed_with_what_it_held(qtbot, lane, fails):
+    traces = live_through_one(qtbot, lane, fails)
     lane.start("next", lambda: iter(()))  # the thread lets go of a job when it takes the next
     qtbot.waitUntil(lambda: not lane.jobs)
 
