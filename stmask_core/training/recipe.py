@@ -42,7 +42,7 @@ class NetworkChoice:
 class Input:
     """How pairs are chosen and what happens to their pictures. Defaults are the released choices."""
 
-    sizes: tuple[tuple[int, int], ...] = ((640, 360),)  # (width, height); one is drawn per step
+    sizes: tuple[tuple[int, int], ...] = ((640, 360),)  # (width, height), one a step; runs use the first
     reach: int = 2  # the partner is at most this many annotated frames away; the paper says 5
     flip: float = 0.5
     smallest_object: int = 30  # pixels at the size the network sees; smaller masks are not learnt from
@@ -99,14 +99,14 @@ class Recipe:
     schedule: Schedule = Schedule()
 
     def model_config(self, num_categories: int) -> ModelConfig:
-        """The network's configuration; StmaskError for an unknown preset or field."""
+        """The network's configuration, for input of the first size; StmaskError for unknown names."""
         if self.network.preset not in NETWORKS:
             raise StmaskError(
                 f"There is no network called {self.network.preset!r}.", f"Known: {', '.join(NETWORKS)}."
             )
-        values = NETWORKS[self.network.preset].to_dict() | self.network.change
+        values = NETWORKS[self.network.preset].to_dict() | {"input_size": self.input.sizes[0]}
         try:
-            return ModelConfig.from_dict(values | {"num_classes": num_categories + 1})
+            return ModelConfig.from_dict(values | self.network.change | {"num_classes": num_categories + 1})
         except ValueError as error:
             raise StmaskError(f"[network] change: {error}.") from error
 

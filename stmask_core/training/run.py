@@ -214,7 +214,7 @@ class Training:
 
     def _save_weights(self, name: str, judged: dict[str, float]) -> None:
         self.recipe.out.mkdir(parents=True, exist_ok=True)
-        extra = {"step": self.done, "evaluation": judged, "input_size": list(self.recipe.input.sizes[0])}
+        extra = {"step": self.done, "evaluation": judged}
         save_checkpoint(self.recipe.out / name, self.averaged(), self.categories, extra)
         freeze(self.network.train(), self.recipe.network, self.recipe.optimiser.norms)
 

@@ -57,6 +57,7 @@ def undisturbed(world, tmp_path_factory):
 
 def test_files_of_a_run(undisturbed):
     checkpoint = read_checkpoint(undisturbed / LAST)
+    assert checkpoint.config.input_size == (160, 96), "weights run at the size they were trained at"
     assert checkpoint.categories == CATEGORIES
     assert checkpoint.extra["step"] == 8
     assert len(totals(undisturbed)) == 8
