@@ -16,6 +16,8 @@ from PySide6.QtCore import QObject, Qt, Signal
 
 from stmask_core.errors import StmaskError
 
+PATIENCE_S = 0.1  # without another wish, before the thread jumps to read ahead
+
 
 class FrameSource(Protocol):
     """What the loader needs of a video source."""
@@ -119,18 +121,26 @@ class FrameLoader(QObject):
             source.close()
 
     def _serve(self, source: FrameSource, generation: int) -> None:
-        count = len(source)
+        count, last = len(source), 0
         while True:
             with self._lock:
                 frame, wished = self._next(count)
-                while frame is None and generation == self._generation:
-                    self._lock.wait()
+                patient = True
+                while generation == self._generation:
+                    if frame is None:
+                        self._lock.wait()
+                    elif patient and not wished and abs(frame - last) > 1:
+                        # To read ahead takes a jump here, which a newer wish would have to wait for.
+                        patient = self._lock.wait(PATIENCE_S)
+                    else:
+                        break
                     frame, wished = self._next(count)
                 if generation != self._generation:
                     return
                 if wished:
                     self._wish = None
             assert frame is not None
+            last = frame
             try:
                 image = source.frame(frame)
             except StmaskError as error:

@@ -2,6 +2,9 @@
 
 from functools import partial
 
+import numpy as np
+
+from app.playback import frame_loader
 from app.playback.frame_loader import FrameLoader
 from stmask_core.video.source import open_video
 from tests.conftest import REPOSITORY
@@ -17,3 +20,40 @@ def test_it_reads_ahead_and_lets_all_frames_go_when_it_is_closed(qtbot):
     loader.close()
     assert loader.cached_frames() == []
     assert loader.cached(0) is None
+
+
+class Noted:
+    """A source that notes which frames were read."""
+
+    def __init__(self):
+        self.read = []
+
+    def __len__(self):
+        return 1000
+
+    def frame(self, n):
+        self.read.append(n)
+        return np.zeros((4, 4, 3), np.uint8)
+
+    def close(self):
+        self.read.append("closed")
+
+
+def test_a_newer_wish_comes_before_a_jump_to_read_ahead(qtbot, monkeypatch):
+    source = Noted()
+    loader = FrameLoader(ahead=4)
+    loader.show(lambda: source)
+    for frame in (100, 500):
+        loader.request(frame)
+        qtbot.waitUntil(lambda last=frame + 4: last in source.read)
+    monkeypatch.setattr(frame_loader, "PATIENCE_S", 60.0)
+    with qtbot.assertNotEmitted(loader.cached_changed, wait=100):
+        loader.request(102)  # in memory; 105 is not, and takes a jump back from 504
+    loader.request(800)
+    qtbot.waitUntil(lambda: 804 in source.read)
+    assert 105 not in source.read
+    monkeypatch.setattr(frame_loader, "PATIENCE_S", 0.01)
+    loader.request(102)
+    qtbot.waitUntil(lambda: 106 in source.read)
+    loader.close()
+    assert source.read[-1] == "closed"
