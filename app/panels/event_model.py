@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QWidget
 
 from app.panels.event_rows import EventRow, ObjectView
-from app.panels.small_pictures import SmallPictures
+from app.panels.small_pictures import SmallPictures, clear_pixmap
 
 BAR_PX = 8
 STRIPE_PX = 4  # in the track's colour
@@ -129,9 +129,7 @@ class EventRows(QAbstractListModel):
     def _picture(self, row: EventRow) -> QPixmap:
         """A trough filled from below, a stripe in the track's colour, and the picture or its place."""
         size, ratio = self._picture_size, self._view.devicePixelRatioF()
-        icon = QPixmap(self.icon_size * ratio)
-        icon.setDevicePixelRatio(ratio)
-        icon.fill(Qt.GlobalColor.transparent)
+        icon = clear_pixmap(self.icon_size, ratio)
         height = size.height()
         painter = QPainter(icon)
         filled = row.severity * height

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPen, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QAbstractButton,
     QCheckBox,
@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.panels.press_keys import PressKeys
+from app.panels.small_pictures import clear_pixmap
 from stmask_core.document.records import Colour, Source
 
 MARK_PX = 22
@@ -159,9 +160,7 @@ def beside(*widgets: QWidget) -> QHBoxLayout:
 
 def swatch(colour: Colour, ratio: float) -> QIcon:
     """A square in the track's colour."""
-    pixmap = QPixmap(QSize(MARK_PX, MARK_PX) * ratio)
-    pixmap.setDevicePixelRatio(ratio)
-    pixmap.fill(Qt.GlobalColor.transparent)
+    pixmap = clear_pixmap(QSize(MARK_PX, MARK_PX), ratio)
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap, QPolygonF
+from PySide6.QtGui import QColor, QIcon, QPainter, QPolygonF
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.panels.empty_hint import EmptyHint
+from app.panels.small_pictures import clear_pixmap
 from stmask_core.document.validation import ORDER, Finding, Severity
 
 FINDING = Qt.ItemDataRole.UserRole
@@ -30,9 +31,7 @@ SEVERITY_COLOURS: dict[Severity, str] = {"error": "#e5534b", "warning": "#d29922
 
 def severity_icon(severity: Severity, size: int, ratio: float = 1.0) -> QIcon:
     """Octagon, triangle or disc of ``size`` pixels: severities differ by more than colour."""
-    pixmap = QPixmap(QSize(size, size) * ratio)
-    pixmap.setDevicePixelRatio(ratio)
-    pixmap.fill(Qt.GlobalColor.transparent)
+    pixmap = clear_pixmap(QSize(size, size), ratio)
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)

@@ -6,13 +6,21 @@ from collections import OrderedDict
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, QSize, Signal
+from PySide6.QtCore import QObject, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QPixmap
 from PySide6.QtWidgets import QWidget
 
 from app.panels.event_rows import ObjectView
 
 KEPT = 200
+
+
+def clear_pixmap(size: QSize, ratio: float) -> QPixmap:
+    """Something transparent to paint on. size: in pixels of the window, each ``ratio`` of the screen."""
+    pixmap = QPixmap(size * ratio)
+    pixmap.setDevicePixelRatio(ratio)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    return pixmap
 
 
 class SmallPictures(QObject):
