@@ -79,6 +79,11 @@ class DocumentBridge(QObject):
             return None
         return self.document.videos.get(VideoId(int(video)))  # type: ignore[call-overload]
 
+    def is_track(self, video: object | None, number: int) -> bool:
+        """Whether a video of the open project has this track (still)."""
+        track = None if self.project is None else self.document.tracks.get(TrackId(number))
+        return track is not None and track.video == video
+
     def colour_of(self, track: Track) -> Colour:
         """The colour a track is drawn with: its own, else its category's, else the palette's."""
         own = track.colour

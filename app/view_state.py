@@ -5,7 +5,7 @@ Every property is one typed value with one signal, emitted only on a real change
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from PySide6.QtCore import QObject, Signal
 
@@ -35,6 +35,7 @@ class ViewState(QObject):
         self._playing = False
         self.frame_count = 0
         self.layers = Layers(self)
+        self.is_track: Callable[[int], bool] = lambda _: True  # a row that is about to go can be clicked
 
     @property
     def video(self) -> object | None:
@@ -74,8 +75,8 @@ class ViewState(QObject):
         return self._selection[0] if self._selection else None
 
     def select(self, tracks: tuple[int, ...]) -> None:
-        """Select exactly these tracks."""
-        tracks = tuple(dict.fromkeys(tracks))
+        """Select exactly these tracks; what is no track (any more) is passed over."""
+        tracks = tuple(track for track in dict.fromkeys(tracks) if self.is_track(track))
         if tracks != self._selection:
             self._selection = tracks
             self.selection_changed.emit(tracks)

@@ -64,6 +64,7 @@ def build_window(application: QApplication, store: QSettings | None = None) -> W
     settings = Settings(store)
     view_state = ViewState()
     bridge = DocumentBridge()
+    view_state.is_track = lambda number: bridge.is_track(view_state.video, number)
     loader = FrameLoader()
     player = Player(view_state)
     canvas = CanvasView(view_state)

@@ -28,10 +28,10 @@ def hover(widget, place):
     QApplication.sendEvent(widget, move)
 
 
-def pixel_of(timeline, frame):
+def pixel_of(timeline, frame, lane=5):
     """Widget position of a frame in the lanes."""
     box = timeline._plot.getViewBox()
-    return timeline.graphics.mapFromScene(box.mapViewToScene(QPointF(frame + 0.5, 5.0)))
+    return timeline.graphics.mapFromScene(box.mapViewToScene(QPointF(frame + 0.5, float(lane))))
 
 
 def test_space_held_is_the_hand_and_tapped_plays(at_work):
@@ -147,3 +147,18 @@ def test_the_wand_shows_what_a_click_would_take(at_work):
     at_work.click(320, 20)
     (new,) = set(document.tracks) - tracks
     assert document.annotation(new, 0).mask == shown
+
+
+def test_a_track_that_has_just_gone_cannot_be_selected_by_its_lane(at_work):
+    """Between a deletion and the next drawing of the lanes its lane can still be clicked."""
+    timeline = at_work.main.timeline
+    at_work.state.layers.set("trails", True)
+    at_work.main.tabs.setCurrentWidget(at_work.window.panels.why)
+    at_work.until(lambda: timeline.lanes.lane_at(0.5) is not None)
+    gone = timeline.lanes.lane_at(0.5).track
+    at_work.state.select((gone,))
+    at_work.key("Shift+Del")
+    assert gone not in at_work.document.tracks
+    assert timeline.lanes.lane_at(0.5).track == gone
+    QTest.mouseClick(timeline.graphics.viewport(), LEFT, NONE, pixel_of(timeline, 3, 0.5))
+    assert gone not in at_work.state.selection
