@@ -133,7 +133,7 @@ def _go_verbs(w: Window) -> Verbs:
 
     def speed(step: int) -> None:
         nearest = min(range(len(SPEEDS)), key=lambda i: abs(SPEEDS[i] - w.player.speed))
-        w.player.speed = SPEEDS[max(0, min(len(SPEEDS) - 1, nearest + step))]
+        w.player.set_speed(SPEEDS[max(0, min(len(SPEEDS) - 1, nearest + step))])
         w.main.say(w.main.tr("Speed {0}").format(f"{w.player.speed:g}×"))
 
     def loop() -> None:
