@@ -26,12 +26,14 @@ class CountNeeded(Exception):
 class PacketIndex:
     """stamps: ascending, one per frame. keys: ascending stamps of the frames where decoding can begin.
 
-    uses_decoding_times: the stamps are decoding times. cut: demuxing ended with an error. hidden: frames that
-    an edit list takes out of the video; players never show them.
+    closed: those of the keys that nothing behind them in the file is shown ahead of. uses_decoding_times:
+    the stamps are decoding times. cut: demuxing ended with an error. hidden: frames that an edit list takes
+    out of the video; players never show them.
     """
 
     stamps: NDArray[np.int64]
     keys: NDArray[np.int64]
+    closed: frozenset[int] = frozenset()
     uses_decoding_times: bool = False
     cut: str = ""
     hidden: int = 0
@@ -80,8 +82,11 @@ def index_packets(container: InputContainer, stream: VideoStream) -> PacketIndex
     ascending = stamps[order]
     if (np.diff(ascending) <= 0).any():
         raise CountNeeded
-    keys = np.sort(stamps[np.array(is_key)])
-    return PacketIndex(ascending, keys, uses_decoding_times, cut, hidden)
+    begins = np.array(is_key)
+    keys = stamps[begins]
+    earliest = np.minimum.accumulate(stamps[::-1])[::-1]  # of what stands at a place in the file or behind it
+    closed = frozenset(keys[keys == earliest[begins]].tolist())
+    return PacketIndex(ascending, np.sort(keys), closed, uses_decoding_times, cut, hidden)
 
 
 def _is_hidden_vp8(packet: av.Packet) -> bool:

@@ -4,6 +4,9 @@ What seeking shows is what playing shows: decoding begins at the last key frame 
 wished frame's, so that leading pictures of an open GOP are decoded with the GOP before them, and the frame
 with exactly the wished time is taken. Where the decoder drops a damaged frame, the last good one before it
 stands in, on both ways.
+
+A decoder gives a frame only when the next few have been read, to sort them and to keep its threads busy. At
+the end of a group a jump does not wait for that: the next group's key frame is the costliest frame of all.
 """
 
 from __future__ import annotations
@@ -42,6 +45,7 @@ class PyavSource:
         self._last_stamp: int | None = None  # of the last frame the decoder gave
         self._last_good: av.VideoFrame | None = None
         self._ahead: av.VideoFrame | None = None  # decoded, behind what was wished for
+        self._jump_to: int | None = None  # stamp of the wished frame, after a jump
         self._counts = False  # stamps are frame numbers, for files without times
         self._counter = -1  # number of the last decoded frame since the beginning
         self._open()
@@ -216,11 +220,13 @@ class PyavSource:
         begins = int(self._index.keys[max(0, key)])
         if self._last_stamp is None or not begins <= self._last_stamp < wished:
             self._seek(max(0, key))
+            self._jump_to = wished
         frame = self._forward_to(wished)
         while frame is None and key > 0:  # the key frame itself is damaged: begin one group earlier
             key -= 1
             self._seek(key)
             frame = self._forward_to(wished)
+        self._jump_to = None
         if frame is None:
             raise VideoError(
                 f"Frame {n} of {self._path.name} cannot be decoded.", "The file is damaged there."
@@ -259,7 +265,22 @@ class PyavSource:
         except av.error.FFmpegError:
             self._restart()
             return
-        self._decoding = self._container.decode(self._stream)
+        self._decoding = self._frames()
+
+    def _frames(self) -> Iterator[av.VideoFrame]:
+        """What the decoder gives from here on. Ends at a damaged packet; the next call goes on behind it."""
+        decoder, has_read = self._stream.codec_context, False
+        for packet in self._container.demux(self._stream):
+            if self._jump_to is not None and not self._counts and packet.size:
+                stamp = packet.dts if self._index.uses_decoding_times else packet.pts
+                if has_read and packet.is_keyframe and stamp in self._index.closed:
+                    try:
+                        held = decoder.decode(None)  # the wished frame is among them
+                    finally:
+                        decoder.flush_buffers()  # else it takes no more packets
+                    yield from held
+                has_read = has_read or stamp == self._jump_to
+            yield from packet.decode()  # type: ignore[misc]
 
     def _restart(self) -> None:
         """Begin at the beginning: by opening the file again, which works where seeking does not."""
@@ -271,7 +292,7 @@ class PyavSource:
         self._stream.thread_type = "AUTO"
         self._counter = -1
         self._last_stamp, self._last_good, self._ahead = None, None, None
-        self._decoding = self._container.decode(self._stream)
+        self._decoding = self._frames()
 
     def _next(self) -> av.VideoFrame | None:
         """The next frame the decoder gives; damaged packets are passed over. None at the end."""
@@ -279,7 +300,7 @@ class PyavSource:
             try:
                 frame = next(self._decoding, None)
             except av.error.InvalidDataError:
-                self._decoding = self._container.decode(self._stream)
+                self._decoding = self._frames()
                 continue
             except av.error.FFmpegError:
                 return None

@@ -66,6 +66,16 @@ def test_playing_and_seeking_show_the_same_frames(tmp_path, kind):
                     video._kept.clear()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_jump_to_the_end_of_a_group_goes_on_into_the_next(tmp_path, kind):
+    path = make(tmp_path, kind)
+    for begin in range(COUNT):
+        with open_video(path) as video:
+            assert [number_of(video.frame(n)) for n in range(begin, min(begin + 8, COUNT))] == list(
+                range(begin, min(begin + 8, COUNT))
+            )
+
+
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(steps=st.lists(st.integers(0, COUNT - 1), min_size=1, max_size=12))
 def test_any_order_of_access_shows_the_frames_asked_for(tmp_path, steps):
