@@ -16,7 +16,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 
 from stmask_core.errors import StmaskError
 
-PATIENCE_S = 0.1  # without another wish, before the thread jumps to read ahead
+PATIENCE_S = 0.1  # without another wish, before the thread reads ahead around a jump
 
 
 class FrameSource(Protocol):
@@ -121,7 +121,7 @@ class FrameLoader(QObject):
             source.close()
 
     def _serve(self, source: FrameSource, generation: int) -> None:
-        count, last = len(source), 0
+        count, last, jumped = len(source), 0, False
         while True:
             with self._lock:
                 frame, wished = self._next(count)
@@ -129,8 +129,9 @@ class FrameLoader(QObject):
                 while generation == self._generation:
                     if frame is None:
                         self._lock.wait()
-                    elif patient and not wished and abs(frame - last) > 1:
-                        # To read ahead takes a jump here, which a newer wish would have to wait for.
+                    elif patient and not wished and (jumped or abs(frame - last) > 1):
+                        # A newer wish would have to wait for what is read ahead here: someone who has jumped
+                        # may jump again, and painting what was jumped to needs the processors.
                         patient = self._lock.wait(PATIENCE_S)
                     else:
                         break
@@ -140,7 +141,7 @@ class FrameLoader(QObject):
                 if wished:
                     self._wish = None
             assert frame is not None
-            last = frame
+            jumped, last = abs(frame - last) > 1, frame
             try:
                 image = source.frame(frame)
             except StmaskError as error:
