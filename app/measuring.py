@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -95,18 +94,26 @@ def seek(window: Window, seeks: int) -> dict[str, Any]:
         wanted = cached == (kind == "cached") and len(times[kind]) < seeks
         if frame == window.view_state.frame or not wanted:
             continue
-        begin = time.perf_counter()
-        window.view_state.go_to(frame)
-        _until(partial(_shows, window, frame))
-        window.main.canvas.repaint()
-        times[kind].append(1e3 * (time.perf_counter() - begin))
+        times[kind].append(_jump_ms(window, frame))
         if all(len(taken) >= seeks for taken in times.values()):
             break
     return {kind: percentiles(taken) for kind, taken in times.items() if taken}
 
 
-def _shows(window: Window, frame: int) -> bool:
-    return window.feed.shown_frame == frame
+def _jump_ms(window: Window, wished: int) -> float:
+    """Milliseconds until a frame is painted with its masks."""
+    painted: list[float] = []
+
+    def paint(frame: int) -> None:
+        if frame == wished and not painted:
+            window.main.canvas.repaint()  # now, and not again when it was to be
+            painted.append(time.perf_counter())
+
+    begin = time.perf_counter()
+    with _listening(window, paint):
+        window.view_state.go_to(wished)
+        _until(lambda: bool(painted))
+    return 1e3 * (painted[0] - begin)
 
 
 def model_beside(window: Window, seconds: float) -> dict[str, Any]:
