@@ -113,6 +113,7 @@ class Project:
         """Note a video's new place. AnotherVideo when the content is another one, unless ``force``."""
         from stmask_core.video.fingerprint import fingerprint
 
+        self.document.check_writable()  # before anything is asked about the file
         place, record = Path(path), self.document.videos[video]
         found = fingerprint(place)
         if record.fingerprint and found != record.fingerprint and not force:

@@ -95,6 +95,13 @@ class Document:
         """Why nothing can be changed; empty when everything can."""
         return self._store.read_only_reason
 
+    def check_writable(self) -> None:
+        """ProjectFileError with the reason when nothing can be changed."""
+        if self.read_only_reason:
+            raise ProjectFileError(
+                f"The project cannot be changed: {self.read_only_reason}", "Save a copy and work there."
+            )
+
     def annotation(self, track: TrackId, frame: int) -> MaskAnnotation | None:
         """A track's mask annotation in a frame, with its pixels; None when there is none."""
         row = self.annotations.row(track, frame)
@@ -374,11 +381,7 @@ class Document:
             raise DocumentError("A listener tried to edit the document it was told about.")
         if self._open is not None:
             raise DocumentError("An edit is in progress already.")
-        if self._store.read_only_reason:
-            raise ProjectFileError(
-                f"The project cannot be changed: {self._store.read_only_reason}",
-                "Save a copy and work there.",
-            )
+        self.check_writable()
 
     def _check_place(self, track: TrackId, frame: int) -> None:
         self._check_open()

@@ -149,6 +149,13 @@ def test_a_missing_video_is_asked_for(home, path, tmp_path):
         project.find_video(1)
 
 
+def test_in_a_project_for_reading_no_video_is_looked_at_in_vain(home, path, tmp_path):
+    other = write_clip(tmp_path / "other.mp4", 9)
+    reading = Project.open(path, read_only=True)
+    with reading as project, pytest.raises(ProjectFileError, match="cannot be changed"):
+        project.relink_video(1, other)
+
+
 def test_another_video_of_the_same_name_is_not_taken_for_the_annotated_one(home, path):
     place = home / next(iter(LENGTHS))
     place.rename(home / "kept.mp4")
