@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QInputDialog
 from app.canvas.canvas_view import CanvasView
 from app.dialogs.passing import passing
 from app.document_bridge import DocumentBridge
+from app.jobs.job import Job
 from app.jobs.lane import JobLane
 from app.tools.tool import ADD
 from app.view_feed import ViewFeed
@@ -49,6 +50,8 @@ class EditFlow(QObject):
         self.view_state, self.bridge = view_state, bridge
         self._canvas, self._feed, self._lane = canvas, feed, lane
         self._copied: Mask | None = None
+        self._wished_draft: tuple[str, Callable[[], Mask], Callable[[Mask], None]] | None = None
+        self._drafting = False
         self.category: CategoryId | None = None  # of the next new track
 
     # what tools ask (EditTarget)
@@ -108,15 +111,37 @@ class EditFlow(QObject):
 
     def in_background(self, name: str, work: Callable[[], Mask], done: Callable[[Mask], None]) -> None:
         """Compute a mask beside the window; ``done`` is called on the GUI thread."""
+        frame = self._feed.shown_frame
+        self._on_lane(name, work).succeeded.connect(lambda mask: self._take_if_still(frame, mask, done))
 
+    def preview(self, name: str, work: Callable[[], Mask], done: Callable[[Mask], None]) -> None:
+        """The same for a draft: repainted when it is done, and only the newest wish waits for its turn."""
+        self._wished_draft = name, work, done
+        if not self._drafting:
+            self._draft()
+
+    def _draft(self) -> None:
+        if self._wished_draft is None:
+            return
+        (name, work, done), self._wished_draft = self._wished_draft, None
+        self._drafting = True
+        job = self._on_lane(name, work)
+        job.succeeded.connect(done)
+        job.succeeded.connect(lambda _: self._canvas.update())
+        job.ended.connect(self._on_drafted)
+
+    def _on_drafted(self) -> None:
+        self._drafting = False
+        self._draft()
+
+    def _on_lane(self, name: str, work: Callable[[], Mask]) -> Job:
         def steps() -> Generator[None, None, Mask]:
             yield None
             return work()
 
-        frame = self._feed.shown_frame
         job = self._lane.start(name, steps)
-        job.succeeded.connect(lambda mask: self._take_if_still(frame, mask, done))
         job.failed.connect(self.failed)
+        return job
 
     # commands
 

@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QPainter
 
 from app.canvas.canvas_view import Gesture
 from app.canvas.coordinates import Coordinates
-from app.tools.region_tools import BoxTool
+from app.tools.region_tools import BoxTool, box_of
 from app.tools.tool import ADD, EditTarget, Tool, mode_of, paint_bits, tr
 from stmask_core.opencv import cv2
 from stmask_core.structures.masks import Mask
@@ -17,6 +17,7 @@ from stmask_core.structures.masks import Mask
 WAND_TOLERANCE = 12  # per channel, against the clicked pixel
 GRABCUT_SIDE = 320  # longest side GrabCut works on; the result is scaled back
 GRABCUT_ROUNDS = 4
+PREVIEW_SIDE, PREVIEW_ROUNDS = 96, 2  # the same while the box is drawn: some 10 ms
 
 
 class FillTool(Tool):
@@ -87,12 +88,9 @@ class WandTool(Tool):
         self._region = None
 
     def paint(self, painter: QPainter, coordinates: Coordinates) -> None:
-        """The region under the pointer, red where it would be taken away."""
+        """The region under the pointer."""
         if self._region is not None:
-            colour = QColor(*self.target.colour()) if self._mode == ADD else QColor("#ef6b6b")
-            colour.setAlpha(130)
-            at = self._region.x0, self._region.y0
-            paint_bits(painter, coordinates, self._region.crop_bits().view(np.uint8), at, colour)
+            paint_region(painter, coordinates, self._region, self.target.colour(), self._mode)
 
     def _region_at(self, gesture: Gesture) -> Mask | None:
         image = self.target.image()
@@ -117,15 +115,57 @@ def wand_region(image: NDArray[np.uint8], x: int, y: int, tolerance: int) -> Mas
     return Mask.from_crop(bits, y0=top, x0=left, height=height, width=width)
 
 
+def paint_region(
+    painter: QPainter, coordinates: Coordinates, region: Mask, track: tuple[int, int, int], mode: str
+) -> None:
+    """Paint what an edit would take: in the track's colour, red where it would be taken away."""
+    colour = QColor(*track) if mode == ADD else QColor("#ef6b6b")
+    colour.setAlpha(130)
+    paint_bits(painter, coordinates, region.crop_bits().view(np.uint8), (region.x0, region.y0), colour)
+
+
 class GrabCutTool(BoxTool):
-    """Drag a box around an object: its foreground is found inside it (Rother et al., 2004)."""
+    """Drag a box around an object: its foreground is found inside it (Rother et al., 2004).
+
+    While the box is drawn a coarse search shows what to expect.
+    """
 
     name = "grabcut"
+
+    def __init__(self, target: EditTarget) -> None:
+        super().__init__(target)
+        self._region: Mask | None = None  # of the coarse search
+        self._mode = ADD
+
+    def press(self, gesture: Gesture) -> None:
+        """Begin."""
+        self._region = None
+        super().press(gesture)
+
+    def move(self, gesture: Gesture) -> None:
+        """Search in the box as it is now."""
+        super().move(gesture)
+        image, self._mode = self.target.image(), mode_of(gesture)
+        if not self.way or image is None:
+            return
+        box = box_of(self.way)
+        if is_large_enough(box):
+            self.target.preview(
+                tr("GrabCut"),
+                lambda: grabcut_region(image, box, PREVIEW_SIDE, PREVIEW_ROUNDS),
+                self._show,
+            )
+
+    def paint(self, painter: QPainter, coordinates: Coordinates) -> None:
+        """The rectangle, and what is found in it."""
+        if self.way and self._region is not None:
+            paint_region(painter, coordinates, self._region, self.target.colour(), self._mode)
+        super().paint(painter, coordinates)
 
     def finish_box(self, box: tuple[int, int, int, int], mode: str) -> None:
         """Start the search; the edit follows when it is done."""
         image = self.target.image()
-        if image is None or box[2] - box[0] < 4 or box[3] - box[1] < 4:
+        if image is None or not is_large_enough(box):
             return
         self.target.in_background(
             tr("GrabCut"),
@@ -133,9 +173,25 @@ class GrabCutTool(BoxTool):
             lambda region: self.target.apply_region(region, mode, tr("GrabCut")),
         )
 
+    def _show(self, region: Mask) -> None:
+        self._region = region
 
-def grabcut_region(image: NDArray[np.uint8], box: tuple[int, int, int, int]) -> Mask:
-    """Foreground inside ``box`` (image pixels), searched in the box and a border of half its size."""
+
+def is_large_enough(box: tuple[int, int, int, int]) -> bool:
+    """Whether there is anything to tell apart in a box of image pixels."""
+    return box[2] - box[0] >= 4 and box[3] - box[1] >= 4
+
+
+def grabcut_region(
+    image: NDArray[np.uint8],
+    box: tuple[int, int, int, int],
+    side: int = GRABCUT_SIDE,
+    rounds: int = GRABCUT_ROUNDS,
+) -> Mask:
+    """Foreground inside ``box`` (image pixels), searched in the box and a border of half its size.
+
+    side: longest side, in pixels, of the reduced picture that is searched, this many rounds.
+    """
     height, width = image.shape[:2]
     x1, y1, x2, y2 = max(0, box[0]), max(0, box[1]), min(width, box[2]), min(height, box[3])
     if x2 - x1 < 2 or y2 - y1 < 2:
@@ -144,7 +200,7 @@ def grabcut_region(image: NDArray[np.uint8], box: tuple[int, int, int, int]) -> 
     left, top = max(0, x1 - around_x), max(0, y1 - around_y)
     right, bottom = min(width, x2 + around_x), min(height, y2 + around_y)
     crop = image[top:bottom, left:right]
-    scale = min(1.0, GRABCUT_SIDE / max(crop.shape[:2]))
+    scale = min(1.0, side / max(crop.shape[:2]))
     size = (max(2, round(crop.shape[1] * scale)), max(2, round(crop.shape[0] * scale)))
     small = cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
     marks = np.full(small.shape[:2], cv2.GC_BGD, np.uint8)
@@ -155,7 +211,7 @@ def grabcut_region(image: NDArray[np.uint8], box: tuple[int, int, int, int]) -> 
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)  # the same box gives the same mask
     nowhere = (0, 0, 1, 1)  # not read: the marks say where to look
-    cv2.grabCut(small, marks, nowhere, models[0], models[1], GRABCUT_ROUNDS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(small, marks, nowhere, models[0], models[1], rounds, cv2.GC_INIT_WITH_MASK)
     soft = (marks == cv2.GC_PR_FGD).astype(np.float32)
     full = cv2.resize(soft, (crop.shape[1], crop.shape[0]), interpolation=cv2.INTER_LINEAR) > 0.5
     full[: max(0, y1 - top)] = full[y2 - top :] = False

@@ -56,6 +56,9 @@ class EditTarget(Protocol):
     def in_background(self, name: str, work: Callable[[], Mask], done: Callable[[Mask], None]) -> None:
         """Compute a mask beside the window; ``done`` is called on the GUI thread."""
 
+    def preview(self, name: str, work: Callable[[], Mask], done: Callable[[Mask], None]) -> None:
+        """The same for a draft: repainted when it is done, and only the newest wish waits for its turn."""
+
 
 def tr(text: str) -> str:
     """Translate a text of the tools."""

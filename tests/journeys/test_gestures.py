@@ -8,6 +8,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from app.dialogs.identity_dialog import IdentityDialog
+from tests.journeys.conftest import _move
 
 LEFT, NONE, CTRL = (
     Qt.MouseButton.LeftButton,
@@ -104,6 +105,25 @@ def test_wand_and_grabcut_look_at_the_picture(painter):
     painter.key("G")
     x1, y1, x2, y2 = mask_of(painter).box
     one_step(painter, lambda: painter.drag([(x1 - 4, y1 - 4), (x2, y2), (x2 + 4, y2 + 4)]))
+
+
+@pytest.mark.parametrize("modifier", [NONE, CTRL])
+def test_grabcut_shows_what_it_finds_while_the_box_is_drawn(painter, modifier):
+    before = mask_of(painter)
+    x1, y1, x2, y2 = before.box
+    painter.key("Del")  # its own mask would colour the same pixels
+    painter.key("G")
+    painter.state.layers.set("masks", False)
+    canvas, at = painter.main.canvas, painter.at(*spot(before))
+    plain = canvas.grab().toImage().pixelColor(at)
+    QTest.mousePress(canvas, LEFT, modifier, painter.at(x1 - 4, y1 - 4))
+    for x, y in ((x2, y2), (x2 + 4, y2 + 4)):
+        _move(canvas, painter.at(x, y), LEFT, modifier)
+    painter.until(lambda: canvas.grab().toImage().pixelColor(at) != plain)
+    steps = len(painter.document.history.undo_names())
+    QTest.keyClick(canvas, Qt.Key.Key_Escape)
+    assert canvas.grab().toImage().pixelColor(at) == plain
+    assert len(painter.document.history.undo_names()) == steps
 
 
 @pytest.mark.parametrize("key", ["+", "-"])
