@@ -217,8 +217,8 @@ class RunFlow(QObject):
         except ImportError as error:
             raise missing_model(error) from error
         weights = weights_path(request.weights)
-        settings = _settings_of(request)
         model = self._network(request, weights)
+        settings = _settings_of(request, model)
         numbers = {number: CategoryId(number) for number in range(1, len(model.categories) + 1)}
         yield Loaded(model, settings, file_checksum(weights))
         with open_video(video) as source:
@@ -317,12 +317,11 @@ def _devices() -> list[tuple[str, str]]:
     return [(f"cuda:{n}", torch.cuda.get_device_name(n)) for n in range(torch.cuda.device_count())]
 
 
-def _settings_of(request: RunRequest) -> RunSettings:
+def _settings_of(request: RunRequest, model: Model) -> RunSettings:
     from stmask_core.engine.clip import RunSettings
-    from stmask_core.tracking.association import AssociationSettings
 
     return RunSettings(
-        association=AssociationSettings(retire_after=request.retire),
+        association=replace(model.association, retire_after=request.retire),
         resize="letterbox" if request.letterbox else "squash",
         batch=request.batch,
         temporal_fusion=request.temporal,

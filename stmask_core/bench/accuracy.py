@@ -11,7 +11,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stmask_core.cli import print_json
-from stmask_core.cli.model_options import SET, changed_constants
+from stmask_core.cli.model_options import ASSOCIATION, SET, association_from, changed_constants
 from stmask_core.cli.progress import with_progress
 from stmask_core.engine.clip import RunSettings, track_clip
 from stmask_core.engine.results import ClipTally
@@ -31,7 +31,6 @@ from stmask_core.evaluation.evaluate import Evaluation, evaluate_ytvis
 from stmask_core.formats.exchange import plain_name
 from stmask_core.structures.detections import Instances
 from stmask_core.structures.masks import Mask, iou
-from stmask_core.tracking.association import AssociationSettings
 from stmask_core.video.image_folder import ImageFolder
 from stmask_core.video.source import open_video
 
@@ -99,16 +98,19 @@ class Measurement:
 )
 @click.option("--clips", default=0, help="The first so many; 0 = all.")
 @click.option("--any-category", is_flag=True, help="Ignore categories.")
+@ASSOCIATION
 @SET
 @click.option("--min-score", default=0.0, show_default=True, help="Masks below it are not counted as shown.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
 def command(
     weights: Path, annotations: Path, media: Path, clips: int, any_category: bool,
-    constants: tuple[str, ...], min_score: float, as_json: bool,
+    association: str, constants: tuple[str, ...], min_score: float, as_json: bool,
 ) -> None:  # fmt: skip
     """AP, HOTA, recall and speed of weights on annotated video, with and without temporal fusion."""
-    association = changed_constants(AssociationSettings(), constants)
     model = load_model(weights, device="cpu")
+    settings = RunSettings(
+        association=changed_constants(association_from(association, model), constants), evidence=False
+    )
     content = json.loads(annotations.read_text(encoding="utf-8"))
     videos = content["videos"][: clips or None]
     labels = None if any_category else dataset_categories(model, content["categories"])
@@ -116,7 +118,7 @@ def command(
     measured = []
     for fusion in (True, False):
         counts = Counts()
-        settings = RunSettings(association=association, temporal_fusion=fusion, evidence=False)
+        settings = replace(settings, temporal_fusion=fusion)
         for video in with_progress(videos, label="with fusion" if fusion else "without", unit="clips"):
             measure_clip(model, settings, video, media, objects[video["id"]], labels, counts, min_score)
         names = {entry["id"]: entry["name"] for entry in content["categories"]}

@@ -22,6 +22,15 @@ SET = click.option(
     help="Change a constant of identity: keep, decay, wins, new_score, … May be given several times.",
 )
 
+ASSOCIATION = click.option(
+    "--association",
+    type=click.Choice(["weights", "released", "paper"]),
+    default="weights",
+    show_default=True,
+    help="What names a detection: what the weights ask for (the authors' ask for nothing, which is released);"
+    " the released code, with box IoU, above 1.4; the paper's Eq. 15-16.",
+)
+
 OPTIONS = (
     click.option(
         "--weights", default="demo", show_default=True, help="A weights file, or demo: the one in the box."
@@ -52,13 +61,7 @@ OPTIONS = (
         help="Suppress overlapping detections over all classes, or within each (published AP), or over all"
         " classes as in the paper: only what is kept suppresses, at most 100 are kept.",
     ),
-    click.option(
-        "--association",
-        type=click.Choice(["released", "paper"]),
-        default="released",
-        show_default=True,
-        help="What names a detection: released code (with box IoU, above 1.4), or the paper's Eq. 15-16.",
-    ),
+    ASSOCIATION,
     SET,
     click.option(
         "--retire",
@@ -110,18 +113,17 @@ def model_from(options: dict[str, Any]) -> Model:
     return model
 
 
-def settings_from(options: dict[str, Any]) -> RunSettings:
-    """How clips are run under the options."""
+def settings_from(options: dict[str, Any], model: Model) -> RunSettings:
+    """How clips are run through a network under the options."""
     from dataclasses import replace
 
     from stmask_core.engine.clip import RunSettings
     from stmask_core.model.postprocess import DetectionSettings
-    from stmask_core.tracking.association import PAPER, AssociationSettings
 
     detection = DetectionSettings(suppression=options["nms"])
     if options["score"] is not None:
         detection = replace(detection, min_class_score=options["score"])
-    association = PAPER if options["association"] == "paper" else AssociationSettings()
+    association = association_from(options["association"], model)
     if options["retire"] is not None:
         association = replace(association, retire_after=options["retire"])
     return RunSettings(
@@ -133,15 +135,27 @@ def settings_from(options: dict[str, Any]) -> RunSettings:
     )
 
 
+def association_from(choice: str, model: Model) -> AssociationSettings:
+    """What ``--association`` stands for."""
+    from stmask_core.tracking.association import PAPER, AssociationSettings
+
+    return {"weights": model.association, "released": AssociationSettings(), "paper": PAPER}[choice]
+
+
 def changed_constants(base: AssociationSettings, texts: Sequence[str]) -> AssociationSettings:
     """The constants with what ``--set`` says; click.BadParameter when it makes no sense."""
     from stmask_core.tracking.constants import with_constants
 
-    values = dict(_pair(text, "--set") for text in texts)
     try:
-        return with_constants(base, {name.strip(): value.strip() for name, value in values.items()})
+        return with_constants(base, named_constants(texts))
     except ValueError as error:
         raise click.BadParameter(f"{error}.", param_hint="--set") from error
+
+
+def named_constants(texts: Sequence[str]) -> dict[str, str]:
+    """What ``--set`` says, by name."""
+    pairs = (_pair(text, "--set") for text in texts)
+    return {name.strip(): value.strip() for name, value in pairs}
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:

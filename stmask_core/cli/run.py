@@ -109,7 +109,7 @@ def command(
     clips = _clips(inputs, dataset)
     wanted = _span(span)
     model = model_from(options)
-    settings = replace(settings_from(options), evidence=not no_evidence)
+    settings = replace(settings_from(options, model), evidence=not no_evidence)
     _make_folder(out)
     weights = str(options["weights"])
     order = Order(out, model, settings, weights, wanted, again, overlay, beside)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import click
 
 from stmask_core.cli import print_json
+from stmask_core.cli.model_options import SET, changed_constants, named_constants
 from stmask_core.errors import CheckpointError
 
 
@@ -20,12 +22,22 @@ from stmask_core.errors import CheckpointError
     type=click.Path(path_type=Path),
     help="With --compact: write the mean of FILE and this, which one was trained on from the other.",
 )
+@SET
 @click.option("--networks", is_flag=True, help="List the architectures that recipes and build_model know.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
 def command(
-    file: Path | None, compact: Path | None, mean_with: Path | None, networks: bool, as_json: bool
+    file: Path | None,
+    compact: Path | None,
+    mean_with: Path | None,
+    constants: tuple[str, ...],
+    networks: bool,
+    as_json: bool,
 ) -> None:
-    """List the released checkpoints, or say what FILE is."""
+    """List the released checkpoints, or say what FILE is.
+
+    With --compact, --set writes the constants of identity that suit the weights into them; runs take them
+    from there.
+    """
     if networks:
         known = described_networks()
         print_json(known) if as_json else click.echo("\n".join(map(network_line, known)))
@@ -33,9 +45,9 @@ def command(
     if compact is not None:
         if file is None:
             raise click.UsageError("--compact needs a FILE.")
-        write_compact(file, compact, mean_with)
-    elif mean_with is not None:
-        raise click.UsageError("--mean-with needs --compact.")
+        write_compact(file, compact, mean_with, constants)
+    elif mean_with is not None or constants:
+        raise click.UsageError("--mean-with and --set need --compact.")
     answer: Any = released_files() if file is None else describe(file)
     if as_json:
         print_json(answer)
@@ -45,18 +57,24 @@ def command(
         print_description(answer)
 
 
-def write_compact(file: Path, target: Path, mean_with: Path | None = None) -> None:
+def write_compact(
+    file: Path, target: Path, mean_with: Path | None = None, constants: Sequence[str] = ()
+) -> None:
     """The same weights in a quarter of the space, with configuration and categories inside.
 
-    mean_with: another file; what is written is the mean of both.
+    mean_with: another file; what is written is the mean of both. constants: NAME=VALUE, of identity.
     """
     from stmask_core.model.checkpoint import read_checkpoint, save_checkpoint
     from stmask_core.model.mean_weights import mean_weights
+    from stmask_core.tracking.association import AssociationSettings
 
+    changed_constants(AssociationSettings(), constants)  # refuses what makes no sense
+    identity = named_constants(constants)
     checkpoint = read_checkpoint(file)
     if mean_with is not None:
         checkpoint = mean_weights(read_checkpoint(mean_with), checkpoint)
-    save_checkpoint(target, checkpoint.network(), checkpoint.categories, checkpoint.extra, compact=True)
+    extra = {**checkpoint.extra, "identity": identity} if identity else checkpoint.extra
+    save_checkpoint(target, checkpoint.network(), checkpoint.categories, extra, compact=True)
 
 
 def released_files() -> list[dict[str, Any]]:

@@ -17,6 +17,8 @@ from stmask_core.model.checkpoint import read_checkpoint, require_categories
 from stmask_core.model.config import VARIANTS, ModelConfig, variant
 from stmask_core.model.inference import fastest_dtype, optimise_for_inference
 from stmask_core.model.stmask import STMask
+from stmask_core.tracking.association import AssociationSettings
+from stmask_core.tracking.constants import with_constants
 
 Precision = Literal["auto", "fp32", "bf16"]
 BATCH = {"cpu": 4, "cuda": 16}
@@ -27,6 +29,7 @@ class Model:
     """A network on its device. ``network`` has the released keys; ``ready`` is the copy that runs.
 
     categories: names of ids 1..K. notices: what a user should hear of (guesses, dropped entries).
+    association: the constants of identity that suit these weights; the released code's unless they say more.
     """
 
     network: STMask
@@ -37,6 +40,7 @@ class Model:
     name: str = ""
     notices: tuple[str, ...] = ()
     extra: dict[str, object] = field(default_factory=dict)
+    association: AssociationSettings = field(default_factory=AssociationSettings)
 
     @property
     def config(self) -> ModelConfig:
@@ -79,8 +83,27 @@ def load_model(
         checkpoint = replace(checkpoint, config=variant(checkpoint.config, choices))
     except ValueError as error:
         raise InferenceError(f"There is no such variant: {error}.") from error
+    association = association_of_weights(checkpoint.extra, Path(path).name)
+    if association != AssociationSettings():
+        asked = ", ".join(f"{key}={value}" for key, value in checkpoint.extra["identity"].items())
+        notices = (*notices, f"Identity as these weights ask for: {asked}.")
     network = checkpoint.network().to(place)
-    return replace(_model(network, names, place, precision, title, notices), extra=checkpoint.extra)
+    model = _model(network, names, place, precision, title, notices)
+    return replace(model, extra=checkpoint.extra, association=association)
+
+
+def association_of_weights(extra: Mapping[str, object], name: str) -> AssociationSettings:
+    """The constants that a weights file of ours asks for, as ``identity``; CheckpointError for nonsense."""
+    asked = extra.get("identity", {})
+    try:
+        if not isinstance(asked, dict):
+            raise TypeError("they are no table")
+        return with_constants(AssociationSettings(), {key: str(value) for key, value in asked.items()})
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{name} asks for constants of identity that make no sense: {error}.",
+            "Choose other weights, or write these again with stmask weights --compact.",
+        ) from error
 
 
 def build_model(

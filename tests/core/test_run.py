@@ -14,10 +14,12 @@ import pytest
 from stmask_core.cli import main
 from stmask_core.document.commands.tracks import delete_tracks, set_category
 from stmask_core.document.queries import category_named
+from stmask_core.model.checkpoint import read_checkpoint, save_checkpoint
 from stmask_core.opencv import cv2
 from stmask_core.project import Project
 from stmask_core.structures.evidence import evidence_from_bytes
 from stmask_core.structures.masks import Mask
+from stmask_core.tracking.constants import constants_of_run
 from tests.core.numbered_clips import numbered, write_clip
 from tests.core.tiny_model import CATEGORIES, write_tiny_weights
 
@@ -217,6 +219,35 @@ def test_constants_of_identity_can_be_set(tmp_path, weights, capsys):
     status, _, error = run(capsys, clip, "--weights", weights, "--set", "kept=0", "--out", tmp_path / "other")
     assert status == 2
     assert "there is no constant kept" in error
+
+
+def test_weights_can_ask_for_constants_of_identity(tmp_path, weights, capsys):
+    clip = write_clip(tmp_path / "clip.mp4", 6, size=(160, 96))
+    own = tmp_path / "own.safetensors"
+    words = ["weights", str(weights), "--compact", str(own), "--set", "keep=2", "--set", "new_score=1.1"]
+    assert main(words) == 0
+    for name, choice, keep, new_score in (
+        ("own", (), 2, 1.1),
+        ("changed", ("--set", "keep=5"), 5, 1.1),
+        ("released", ("--association", "released"), 10, 1.4),
+    ):
+        status, _, error = run(capsys, clip, "--weights", own, *choice, "--out", tmp_path / name)
+        assert status == 0
+        assert "keep=2, new_score=1.1" in error
+        with Project.open(tmp_path / name / "clip.stm", read_only=True) as project:
+            (run_record,) = project.document.runs.values()
+            constants = constants_of_run(run_record.settings["association"])
+        assert (constants.keep, constants.new_score) == (keep, pytest.approx(new_score))
+
+
+@pytest.mark.parametrize("identity", [{"kept": 2}, {"keep": "many"}, ["keep"], {"keep": {"a": 1}}])
+def test_weights_that_ask_for_nonsense_are_refused(tmp_path, weights, capsys, identity):
+    clip = write_clip(tmp_path / "clip.mp4", 6, size=(160, 96))
+    checkpoint, bad = read_checkpoint(weights), tmp_path / "bad.safetensors"
+    save_checkpoint(bad, checkpoint.network(), checkpoint.categories, {"identity": identity})
+    status, _, error = run(capsys, clip, "--weights", bad, "--out", tmp_path / "out")
+    assert status == 1
+    assert "bad.safetensors asks for constants of identity that make no sense" in error
 
 
 def test_a_dataset_keeps_its_video_ids(tmp_path, weights, capsys):

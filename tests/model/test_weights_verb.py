@@ -38,6 +38,15 @@ def test_networks_by_name():
     assert "P3, 13x13" in next(line for line in lines if line.startswith("table3_p3_13"))
 
 
+def test_constants_of_identity_that_make_no_sense_are_not_written(tmp_path):
+    path, out = tmp_path / "own.safetensors", tmp_path / "small.safetensors"
+    save_checkpoint(path, new_network(TINY), NAMES)
+    for words in (["--compact", str(out), "--set", "kept=2"], ["--set", "keep=2"]):
+        result = CliRunner().invoke(command, [str(path), *words])
+        assert result.exit_code == 2
+        assert not out.exists()
+
+
 def test_compact_copy(tmp_path):
     path, small = tmp_path / "own.safetensors", tmp_path / "small.safetensors"
     save_checkpoint(path, new_network(TINY), NAMES, {"steps": 3})
