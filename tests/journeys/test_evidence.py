@@ -74,12 +74,16 @@ def go(user, frame):
 
 
 def both_known(user):
-    """(frame, track) pairs where a detected and a carried mask are known that differ but overlap."""
+    """(frame, track) pairs where a detected and a carried mask are known that cross each other."""
     for frame in range(1, FRAMES):
         for track in sorted(user.document.tracks):
             if user.document.annotations.has(track, frame):
                 kept = kept_masks(user.document, track, frame)
-                if kept and kept.detected and kept.carried and 0.1 < iou(kept.detected, kept.carried) < 0.95:
+                if not (kept and kept.detected and kept.carried):
+                    continue
+                both = intersection(kept.detected, kept.carried)
+                alone = min(kept.detected.area, kept.carried.area) - both.area
+                if alone and 0.1 < iou(kept.detected, kept.carried) < 0.95:
                     yield frame, track, kept
 
 
