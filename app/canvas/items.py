@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPointF
-from PySide6.QtGui import QPainterPath, QPolygonF
+from pyqtgraph.functions import arrayToQPolygonF
+from PySide6.QtGui import QPainterPath
 
 from stmask_core.opencv import cv2
 from stmask_core.structures.masks import Mask
@@ -69,6 +69,6 @@ def outline(mask: Mask) -> QPainterPath:
     contours, _ = cv2.findContours(bits, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_TC89_L1)
     for contour in contours:
         points = contour[:, 0, :] + (mask.x0 + 0.5, mask.y0 + 0.5)
-        path.addPolygon(QPolygonF([QPointF(x, y) for x, y in points.tolist()]))
+        path.addPolygon(arrayToQPolygonF(points[:, 0], points[:, 1]))
         path.closeSubpath()
     return path
