@@ -320,8 +320,11 @@ def _devices() -> list[tuple[str, str]]:
 def _settings_of(request: RunRequest, model: Model) -> RunSettings:
     from stmask_core.engine.clip import RunSettings
 
+    association = model.association
+    if request.retire is not None:
+        association = replace(association, retire_after=request.retire)
     return RunSettings(
-        association=replace(model.association, retire_after=request.retire),
+        association=association,
         resize="letterbox" if request.letterbox else "squash",
         batch=request.batch,
         temporal_fusion=request.temporal,

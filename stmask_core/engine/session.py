@@ -18,7 +18,7 @@ from stmask_core.model.config import VARIANTS, ModelConfig, variant
 from stmask_core.model.inference import fastest_dtype, optimise_for_inference
 from stmask_core.model.stmask import STMask
 from stmask_core.tracking.association import AssociationSettings
-from stmask_core.tracking.constants import with_constants
+from stmask_core.tracking.constants import constants_of_json
 
 Precision = Literal["auto", "fp32", "bf16"]
 BATCH = {"cpu": 4, "cuda": 16}
@@ -94,12 +94,9 @@ def load_model(
 
 def association_of_weights(extra: Mapping[str, object], name: str) -> AssociationSettings:
     """The constants that a weights file of ours asks for, as ``identity``; CheckpointError for nonsense."""
-    asked = extra.get("identity", {})
     try:
-        if not isinstance(asked, dict):
-            raise TypeError("they are no table")
-        return with_constants(AssociationSettings(), {key: str(value) for key, value in asked.items()})
-    except (TypeError, ValueError) as error:
+        return constants_of_json(extra.get("identity", {}))
+    except ValueError as error:
         raise CheckpointError(
             f"{name} asks for constants of identity that make no sense: {error}.",
             "Choose other weights, or write these again with stmask weights --compact.",

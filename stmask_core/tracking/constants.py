@@ -30,11 +30,18 @@ def with_constants(settings: AssociationSettings, values: Mapping[str, str]) -> 
     return changed if total is None else with_new_score(changed, _number(total, "new_score"))
 
 
+def constants_of_json(values: object) -> AssociationSettings:
+    """The released constants with what a JSON object says of them. ValueError when that makes no sense."""
+    if not isinstance(values, Mapping):
+        raise ValueError("they are no table")
+    return with_constants(AssociationSettings(), {name: str(value) for name, value in values.items()})
+
+
 def constants_of_run(values: Mapping[str, Any]) -> AssociationSettings:
     """The constants noted in a run's record. FormatError when they are none."""
     try:
-        return with_constants(AssociationSettings(), {name: str(value) for name, value in values.items()})
-    except (ValueError, AttributeError) as error:
+        return constants_of_json(values)
+    except ValueError as error:
         raise FormatError(f"The run's constants cannot be read: {error}", "Run the model again.") from error
 
 
