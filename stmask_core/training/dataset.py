@@ -96,23 +96,27 @@ class Pairs:
 
         place: number of the pair in its batch; keeps ids of different videos apart.
         """
-        epoch, position = divmod(sample, self.epoch_length)
+        drawn, follows = divmod(sample, self.options.pairs_of_clip)
+        epoch, position = divmod(drawn, self.epoch_length)
         number, frame = self._order(epoch)[position]
         clip = self.clips[number]
         random = self._random("pair", sample)
+        if follows:  # another moment of the same clip
+            frame = random.integers(len(clip.frames))
         chosen = sorted((int(frame), partner(len(clip.frames), int(frame), self.options.reach, random)))
         first, second = draw_view(self.options, random)
         look = draw_look(self.options, random)
+        video = place // self.options.pairs_of_clip
         out = []
         for index, view in zip(chosen, (first, second), strict=True):
             content = clip.frames[index]
             image = read_picture(content.picture)
             pixels = change_colours(view.of_image(image, size), look, random)
-            out.append((normalised(pixels), self._truth(content, image.shape[:2], view, size, place)))
+            out.append((normalised(pixels), self._truth(content, image.shape[:2], view, size, video)))
         return out
 
     def _truth(
-        self, content: AnnotatedFrame, shape: tuple[int, int], view: View, size: tuple[int, int], place: int
+        self, content: AnnotatedFrame, shape: tuple[int, int], view: View, size: tuple[int, int], video: int
     ) -> FrameTruth:
         """Boxes half-open and from the masks as the network's input shows them; tiny objects left out."""
         width, height = padded(size)
@@ -128,7 +132,7 @@ class Pairs:
             edges = (columns[0] / width, rows[0] / height, (columns[-1] + 1) / width, (rows[-1] + 1) / height)
             boxes.append(edges)
             labels.append(entry.label)
-            ids.append(place * _IDS_PER_CLIP + entry.id)
+            ids.append(video * _IDS_PER_CLIP + entry.id)
         return FrameTruth(
             boxes=torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
             labels=torch.tensor(labels, dtype=torch.int64),

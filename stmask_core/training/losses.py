@@ -36,6 +36,8 @@ class LossOptions:
     carried_box: float = 5.0
     carried_mask: float = 6.125
     track: float = 5.0
+    contrast: float = 0.0  # of the contrastive term of identity, which the authors have not; 0 = none
+    temperature: float = 0.1  # of that term: by what cosines are divided
     mask_size: Literal["image", "prototypes"] = "image"  # where masks are compared; the latter is 16x cheaper
     most_masks: int = 0  # positives of a frame whose masks are compared, drawn at random; 0 = all
     most_carried: int = 0  # positives of a pair that are carried to its second frame; 0 = all
@@ -81,6 +83,9 @@ class PairLoss(nn.Module):
                 "centerness": options.centerness * centerness_loss(raw.centerness, positives),
                 "track": options.track * track_loss(raw.embeddings, positives),
             }
+            if options.contrast:
+                contrast = contrast_loss(raw.embeddings, positives, options.temperature)
+                terms["contrast"] = options.contrast * contrast
             if fuses:
                 box, mask = carried_losses(
                     carried, raw, positives, batch.truths, options, self.network.config.carried_variances
@@ -187,6 +192,28 @@ def track_loss(embeddings: Tensor, positives: Positives) -> Tensor:
     losses = -torch.where(same, likeness, unlikeness).log()
     weights = (positives.weights[:, None] * positives.weights[None]).triu(1)
     return (weights * losses).sum() / weights.sum()
+
+
+def contrast_loss(embeddings: Tensor, positives: Positives, temperature: float) -> Tensor:
+    """Of two frames' views of an object, each should be told from all other objects by the other.
+
+    For every two positives of one object in different frames: cross-entropy, over cosines / temperature, of
+    choosing the second among itself and the positives of all other objects of the batch. (A contrastive
+    loss as in Khosla et al. 2020 with anchors for views, but an easy view of an object does not excuse a
+    hard one.) An object of a frame counts once, whatever the number of its anchors.
+    """
+    vectors = embeddings[positives.frames, positives.rows].float()
+    same_object = positives.ids[:, None] == positives.ids[None]
+    same_frame = positives.frames[:, None] == positives.frames[None]
+    share = 1.0 / (same_object & same_frame).sum(1)
+    asked = ~same_object.all(1)  # there is another object
+    wanted = (same_object & ~same_frame)[asked]  # (n, N)
+    if not wanted.any():
+        return embeddings.sum() * 0
+    logits = vectors[asked] @ vectors.T / temperature
+    others = (logits + share.log()).masked_fill(same_object[asked], -torch.inf).logsumexp(1, keepdim=True)
+    weights = wanted * share[asked, None] * share
+    return (weights * F.softplus(others - logits)).sum() / weights.sum()
 
 
 def mask_loss(

@@ -44,6 +44,7 @@ class Input:
 
     sizes: tuple[tuple[int, int], ...] = ((640, 360),)  # (width, height), one a step; runs use the first
     reach: int = 2  # the partner is at most this many annotated frames away; the paper says 5
+    pairs_of_clip: int = 1  # pairs in a row from one clip, any frames of it, each seen its own way
     flip: float = 0.5
     smallest_object: int = 30  # pixels at the size the network sees; smaller masks are not learnt from
     zoom: tuple[float, float] = (1.0, 1.0)  # a window of this relative size is cut out, one for both frames
@@ -142,6 +143,9 @@ def _check(recipe: Recipe) -> None:
         (0 <= optimiser.average < 1, "[optimiser] average is from 0 to below 1."),
         (optimiser.rate > 0, "[optimiser] rate is above 0."),
         (wanted.reach >= 0, "[input] reach is at least 0."),
+        (wanted.pairs_of_clip >= 1 and schedule.pairs % wanted.pairs_of_clip == 0,
+         "[schedule] pairs is a multiple of [input] pairs_of_clip, which is at least 1."),
+        (recipe.loss.temperature > 0, "[loss] temperature is above 0."),
         (len(wanted.sizes) > 0 and all(32 <= v <= 4096 for size in wanted.sizes for v in size),
          "[input] sizes are pairs of width and height from 32 to 4096."),
         (0 < wanted.zoom[0] <= wanted.zoom[1] <= 4, "[input] zoom is two numbers from above 0 to 4."),

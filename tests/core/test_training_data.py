@@ -73,6 +73,22 @@ def test_an_epoch_shows_every_frame_as_often_as_asked(drawn):
     assert rows != [tuple(row) for row in pairs._draw_order(1)]
 
 
+def test_pairs_in_a_row_may_come_from_one_clip(drawn):
+    """Any moments of it: then an object has its id over long gaps, and other videos still have other ids."""
+    options = replace(RICH, sizes=((160, 96),), pairs_of_clip=2)
+    pairs = Pairs([drawn], options, seed=0)
+    shared = 0
+    for step in range(20):
+        truths = pairs.batch(step, 4).truths
+        ids = [{i for truth in truths[at : at + 2] for i in truth.ids.tolist()} for at in range(0, 8, 2)]
+        assert not (ids[0] | ids[1]) & (ids[2] | ids[3])
+        shared += bool(ids[0] & ids[1]) + bool(ids[2] & ids[3])
+    assert shared > 20, "most objects of a clip are in it at both moments"
+    alone = Pairs([drawn], replace(options, pairs_of_clip=1), seed=0)
+    first, second = pairs.batch(0, 2), alone.batch(0, 1)
+    assert torch.equal(first.images[:2], second.images), "the first pair is the one that would be drawn alone"
+
+
 def test_partners_are_near_and_other():
     random = np.random.default_rng(0)
     found = {partner(10, 4, 2, random) for _ in range(200)}

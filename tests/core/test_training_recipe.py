@@ -48,6 +48,8 @@ def test_defaults_are_the_released_training(tmp_path):
         (MINIMAL + "[input]\nsizes = [[640]]", "input.sizes has 2 values"),
         (MINIMAL + "[input]\nzoom = [1.2, 0.8]", "zoom"),
         (MINIMAL + "[network]\nfrozen_stages = -1", "frozen_stages"),
+        (MINIMAL + "[input]\npairs_of_clip = 3\n[schedule]\npairs = 4", "multiple of [input] pairs_of_clip"),
+        (MINIMAL + "[loss]\ntemperature = 0", "temperature is above 0"),
         (MINIMAL + "[loss]\nclass_ = 1.0", "does not know 'class_'"),
         (MINIMAL.replace('images = "i"\n', ""), "[data] needs 'images'"),
         ('out = "o"\ncategories = ["cat"]\ndata = []', "[[data]] is missing"),

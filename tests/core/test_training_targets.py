@@ -10,7 +10,14 @@ from stmask_core.model.box_coding import corner_form, pairwise_iou
 from stmask_core.model.config import FCA_KERNELS, PRESETS, ModelConfig
 from stmask_core.model.initialise import new_network
 from stmask_core.training.batch import FrameTruth, PairBatch
-from stmask_core.training.losses import LossOptions, PairLoss, distance_iou, mask_entropy
+from stmask_core.training.losses import (
+    LossOptions,
+    PairLoss,
+    Positives,
+    contrast_loss,
+    distance_iou,
+    mask_entropy,
+)
 from stmask_core.training.matching import best_anchor_of_each, match_batch, mine_background
 
 ANCHORS = pyramid_anchors(((12, 20), (6, 10), (3, 5), (2, 3), (1, 2)), FCA_KERNELS)
@@ -122,3 +129,71 @@ def test_an_edge_between_prototype_cells_is_learnt_where_it_is():
     enlarged = torch.nn.functional.interpolate(masks.detach()[None], (48, 64), mode="bilinear")[0, 0] > 0.5
     both, either = (enlarged & (truth[0] > 0)).sum(), (enlarged | (truth[0] > 0)).sum()
     assert both / either > 0.97
+
+
+def positives(ids, frames):
+    """Anchors of some objects in some frames, for terms that look at nothing else."""
+    count = len(ids)
+    nothing = torch.zeros(count, 4)
+    return Positives(
+        frames=torch.tensor(frames), rows=torch.arange(count), weights=torch.ones(count),
+        ids=torch.tensor(ids), objects=torch.zeros(count, dtype=torch.int64), boxes=nothing,
+        coefficients=torch.zeros(count, 2), true_boxes=nothing, count=max(frames) + 1,
+    )  # fmt: skip
+
+
+def all_anchors(vectors, frames):
+    """Embeddings (B, N, E) in which every frame has the same rows."""
+    return torch.nn.functional.normalize(vectors, dim=-1)[None].expand(max(frames) + 1, -1, -1)
+
+
+def test_contrast_is_the_cross_entropy_of_telling_an_object_from_others():
+    """Two objects in two frames, one anchor each: candidates are the same object and the two of the other."""
+    ids, frames = [1, 2, 1, 2], [0, 0, 1, 1]
+    vectors = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.8, 0.6], [0.0, 1.0]])
+    cosines = vectors @ vectors.T / 0.5
+    said = contrast_loss(all_anchors(vectors, frames), positives(ids, frames), 0.5)
+    expected = []
+    for row, found in ((0, 2), (1, 3), (2, 0), (3, 1)):
+        candidates = torch.stack([cosines[row, column] for column in range(4) if column != row])
+        expected.append(candidates.logsumexp(0) - cosines[row, found])
+    assert torch.isclose(said, torch.stack(expected).mean(), atol=1e-6)
+
+
+def test_contrast_counts_an_object_once_whatever_its_anchors():
+    ids, frames = [1, 2, 1, 2], [0, 0, 1, 1]
+    vectors = torch.randn(4, 8, generator=torch.Generator().manual_seed(3))
+    once = contrast_loss(all_anchors(vectors, frames), positives(ids, frames), 0.2)
+    often = [0, 0, 0, 1, 2, 3, 3]
+    rows = [ids[n] for n in often], [frames[n] for n in often]
+    assert torch.isclose(contrast_loss(all_anchors(vectors[often], frames), positives(*rows), 0.2), once)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 3)), min_size=1, max_size=12))
+def test_contrast_has_finite_gradients_whatever_is_there(anchors):
+    """Also when no object is seen twice, or there is only one."""
+    ids, frames = [a for a, _ in anchors], [b for _, b in anchors]
+    vectors = torch.randn(len(ids), 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    loss = contrast_loss(all_anchors(vectors, frames), positives(ids, frames), 0.1)
+    loss.backward()
+    assert loss >= 0
+    assert vectors.grad.isfinite().all()
+    seen_twice = any(a == c and b != d for a, b in anchors for c, d in anchors)
+    assert bool(vectors.grad.any()) == (seen_twice and len(set(ids)) > 1)
+
+
+def test_contrast_is_not_content_with_the_nearest_view():
+    """An object seen three times, at last from a new side: that side, too, must become like the others."""
+    ids, frames = [1, 2, 3] * 3, [0] * 3 + [1] * 3 + [2] * 3
+    first = torch.randn(3, 8, generator=torch.Generator().manual_seed(1))
+    vectors = torch.cat([first, first + 0.01, -first]).requires_grad_()
+    optimiser = torch.optim.Adam([vectors], 0.05)
+    for _ in range(100):
+        optimiser.zero_grad()
+        contrast_loss(all_anchors(vectors, frames), positives(ids, frames), 0.3).backward()
+        optimiser.step()
+    alike = torch.nn.functional.normalize(vectors.detach(), dim=-1)
+    cosines, same = alike @ alike.T, torch.tensor(ids)[:, None] == torch.tensor(ids)
+    assert cosines[same].min() > 0.9
+    assert cosines[~same].max() < 0.2
