@@ -6,7 +6,7 @@ while a frame is still being decoded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QInputDialog
 from app.canvas.canvas_view import CanvasView
 from app.dialogs.passing import passing
 from app.document_bridge import DocumentBridge
-from app.jobs.job import Job
+from app.jobs.job import Job, in_one_step
 from app.jobs.lane import JobLane
 from app.tools.tool import ADD
 from app.view_feed import ViewFeed
@@ -135,11 +135,7 @@ class EditFlow(QObject):
         self._draft()
 
     def _on_lane(self, name: str, work: Callable[[], Mask]) -> Job:
-        def steps() -> Generator[None, None, Mask]:
-            yield None
-            return work()
-
-        job = self._lane.start(name, steps)
+        job = self._lane.start(name, in_one_step(work))
         job.failed.connect(self.failed)
         return job
 

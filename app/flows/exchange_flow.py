@@ -6,7 +6,7 @@ the project, writes into its file as one undo step, and opens it again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -23,7 +23,7 @@ from app.document_bridge import DocumentBridge
 from app.errors import show_error
 from app.flows.looking import guess_format, look_into
 from app.flows.open_flow import OpenFlow
-from app.jobs.job import Job
+from app.jobs.job import Job, in_one_step
 from app.jobs.lane import JobLane
 from app.view_state import ViewState
 from stmask_core.cli import run_verb
@@ -57,12 +57,11 @@ class ExchangeFlow(QObject):
         """Look for problems in the video on the canvas; ``findings_ready`` tells them."""
         path, video = self._project_path(), VideoId(int(self.view_state.video))  # type: ignore[call-overload]
 
-        def steps() -> Generator[None, None, list[Finding]]:
-            yield None
+        def findings() -> list[Finding]:
             with Project.open(path, read_only=True) as project:
                 return validate(project.document, video)
 
-        return self._start(self.tr("Check for problems"), steps, self.findings_ready.emit)
+        return self._start(self.tr("Check for problems"), findings, self.findings_ready.emit)
 
     def ask_export(self) -> None:
         """Ask for format and place; the check runs beside the question."""
@@ -100,13 +99,12 @@ class ExchangeFlow(QObject):
     def _look(self, dialog: ImportDialog, look: Look) -> None:
         guess = look.format
 
-        def steps() -> Generator[None, None, FileContents]:
+        def contents() -> FileContents:
             nonlocal guess
-            yield None
             guess = guess or guess_format(look.source)
             return look_into(replace(look, format=guess))
 
-        job = self._lane.start("look", steps)
+        job = self._lane.start("look", in_one_step(contents))
         job.succeeded.connect(partial(dialog.show_contents, look))
         job.failed.connect(lambda error: dialog.show_failure(look, str(error), guess))
         dialog.finished.connect(job.cancel)
@@ -128,15 +126,11 @@ class ExchangeFlow(QObject):
         """Write the project's annotations; options as words of ``stmask export``."""
         arguments = [str(self._project_path()), "--format", format_, "--out", str(out), *options]
 
-        def steps() -> Generator[None, None, None]:
-            yield None
-            run_verb("export", arguments)
-
         def done(_: object) -> None:
             self.said.emit(self.tr("Exported to {0}").format(out))
             self.exported.emit(str(out))
 
-        return self._start(self.tr("Export"), steps, done)
+        return self._start(self.tr("Export"), partial(run_verb, "export", arguments), done)
 
     def import_file(self, format_: str, source: Path, video: Path, options: Sequence[str] = ()) -> Job:
         """Bring annotations of a file or folder into the project, one undo step."""
@@ -154,16 +148,13 @@ class ExchangeFlow(QObject):
         ]
         self._open_flow.close_project()
 
-        def steps() -> Generator[None, None, None]:
-            yield None
-            run_verb("import", arguments)
-
         def reopen() -> None:
             job_open = self._open_flow.open_project(place)
             if job_open is not None:
                 job_open.ended.connect(lambda: self._return_to(shown, frame))
 
-        job = self._start(self.tr("Import"), steps, lambda _: self.said.emit(self.tr("Imported.")))
+        work = partial(run_verb, "import", arguments)
+        job = self._start(self.tr("Import"), work, lambda _: self.said.emit(self.tr("Imported.")))
         job.ended.connect(reopen)
         return job
 
@@ -177,11 +168,9 @@ class ExchangeFlow(QObject):
             raise DocumentError("There is no project to read.", "Open a video first.")
         return self.bridge.project.path
 
-    def _start(
-        self, name: str, steps: Callable[[], Generator[None, None, Any]], done: Callable[[Any], None]
-    ) -> Job:
+    def _start(self, name: str, work: Callable[[], Any], done: Callable[[Any], None]) -> Job:
         self.said.emit(f"{name}…")
-        job = self._lane.start(name, steps)
+        job = self._lane.start(name, in_one_step(work))
         job.succeeded.connect(done)
         job.failed.connect(lambda error: show_error(self._window, error))
         return job

@@ -6,7 +6,7 @@ A project opens or nothing changes: the old one stays until the new one is there
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from app.dialogs.passing import passing
 from app.document_bridge import DocumentBridge
 from app.errors import show_error
 from app.flows.recovery import Recovery
-from app.jobs.job import Job
+from app.jobs.job import Job, in_one_step
 from app.jobs.lane import JobLane
 from app.playback.frame_loader import FrameLoader, FrameSource
 from app.playback.player import Player
@@ -212,12 +212,7 @@ class OpenFlow(QObject):
         if self.bridge.project is not None and self.bridge.project.path == path.absolute():
             return None
         self.busy.emit(self.tr("Opening {0}…").format(path.name))
-
-        def steps() -> Generator[None, None, Project]:
-            yield None
-            return make()
-
-        job = self._lane.start(f"open {path.name}", steps)
+        job = self._lane.start(f"open {path.name}", in_one_step(make))
         job.succeeded.connect(self._turn_to)
         job.failed.connect(partial(self._recovery.explain, path))
         job.ended.connect(lambda: self.busy.emit(""))

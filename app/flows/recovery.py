@@ -6,7 +6,7 @@ somebody insists.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 from app.dialogs.passing import passing
 from app.document_bridge import DocumentBridge
 from app.errors import show_error
-from app.jobs.job import Job
+from app.jobs.job import Job, in_one_step
 from app.jobs.lane import JobLane
 from stmask_core.document.records import Video, VideoId
 from stmask_core.errors import AnotherVideo, ProjectFileError, StmaskError
@@ -68,12 +68,8 @@ class Recovery(QObject):
 
     def save_readable(self, path: Path, out: Path) -> None:
         """Bring what is readable of a damaged project into a new one, then open that."""
-
-        def steps() -> Generator[None, None, RescueReport]:
-            yield None
-            return rescue(path, out)
-
-        job = self._start(self.tr("Saving what is readable of {0}…").format(path.name), steps)
+        said = self.tr("Saving what is readable of {0}…").format(path.name)
+        job = self._start(said, partial(rescue, path, out))
         job.succeeded.connect(partial(self._tell_rescued, out))
 
     def _offer_rescue(self, box: QMessageBox, path: Path) -> None:
@@ -133,14 +129,13 @@ class Recovery(QObject):
         dialog.open()
 
     def _look_at(self, record: Video, path: Path) -> None:
-        def steps() -> Generator[None, None, VideoInfo]:
+        def look() -> VideoInfo:
             from stmask_core.video.source import open_video
 
-            yield None
             with open_video(path) as source:
                 return source.info
 
-        job = self._start(self.tr("Looking at {0}…").format(path.name), steps)
+        job = self._start(self.tr("Looking at {0}…").format(path.name), look)
         job.succeeded.connect(lambda info: self._ask_whether(record, info))
 
     def _ask_whether(self, record: Video, info: VideoInfo) -> None:
@@ -169,9 +164,9 @@ class Recovery(QObject):
     def _box(self, icon: QMessageBox.Icon, title: str, text: str) -> QMessageBox:
         return passing(QMessageBox(icon, title, text, QMessageBox.StandardButton.NoButton, self._window))
 
-    def _start(self, what: str, steps: Callable[[], Generator[None, None, object]]) -> Job:
+    def _start(self, what: str, work: Callable[[], object]) -> Job:
         self.busy.emit(what)
-        job = self._lane.start(what, steps)
+        job = self._lane.start(what, in_one_step(work))
         job.failed.connect(lambda error: show_error(self._window, error))
         job.ended.connect(lambda: self.busy.emit(""))
         return job

@@ -17,9 +17,9 @@ from PySide6.QtWidgets import QWidget
 from app.dialogs.replay_dialog import ReplayDialog
 from app.document_bridge import DocumentBridge
 from app.errors import show_error
-from app.flows.replay_steps import Comparison, Found, apply_steps, look_steps, record_steps, replay_steps
+from app.flows.replay_steps import Comparison, Found, apply_steps, look, record_steps, replay_steps
 from app.flows.replay_writing import ReplayWriting
-from app.jobs.job import Job
+from app.jobs.job import Job, in_one_step
 from app.jobs.lane import JobLane
 from app.panels.replay_rows import GREY, RunTrack, rows_of_replay
 from app.settings import Settings
@@ -130,7 +130,7 @@ class ReplayFlow(QObject):
             dialog.form.show_run(constants)
             dialog.refuse_to_apply(self.bridge.document.read_only_reason)
             path = self.bridge.project.path
-            self._start("look", partial(look_steps, path, runs), self._on_found)
+            self._start("look", in_one_step(partial(look, path, runs)), self._on_found)
 
     def _on_found(self, found: Found) -> None:
         dialog, runs = self.dialog, self._runs

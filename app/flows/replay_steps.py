@@ -48,9 +48,8 @@ class Comparison:
     after: ReplayTally
 
 
-def look_steps(project: Path, runs: RecordedRun) -> Generator[None, None, Found]:
-    """Yields once; returns what there is to replay from."""
-    yield None
+def look(project: Path, runs: RecordedRun) -> Found:
+    """What there is to replay from."""
     try:
         recording = open_recording(project, runs.source)
         return Found(True, recording.has_features)

@@ -22,7 +22,7 @@ from app.document_bridge import DocumentBridge
 from app.errors import show_error
 from app.flows.looking import describe_weights, missing_model
 from app.flows.run_request import RunRequest
-from app.jobs.job import Job
+from app.jobs.job import Job, in_one_step
 from app.jobs.lane import JobLane
 from app.settings import Settings
 from app.view_state import ViewState
@@ -146,12 +146,7 @@ class RunFlow(QObject):
         self, name: str, look: Callable[[], Any], dialog: RunDialog, show: Callable[[Any], object]
     ) -> Job:
         """Something slow that a dialog waits for; forgotten when it closes."""
-
-        def steps() -> Generator[None, None, Any]:
-            yield None
-            return look()
-
-        job = self._lane.start(name, steps)
+        job = self._lane.start(name, in_one_step(look))
         job.succeeded.connect(show)
         dialog.finished.connect(job.cancel)
         return job

@@ -15,6 +15,16 @@ from PySide6.QtCore import QObject, Qt, Signal
 Work = Callable[[], Generator[Any, None, Any]]
 
 
+def in_one_step(function: Callable[[], Any]) -> Work:
+    """A plain function as work: it yields nothing on its way, and once begun it is not cancelled."""
+
+    def steps() -> Generator[None, None, Any]:
+        yield None
+        return function()
+
+    return steps
+
+
 class Job(QObject):
     """Handle of one piece of long work. Its signals are gone once it is over."""
 
