@@ -44,7 +44,6 @@ from stmask_core.structures.letterbox import letterboxed, squashed
 from stmask_core.structures.masks import Mask
 
 Picture = NDArray[np.uint8]
-FINEST_STRIDE = 8  # input pixels per cell of P3; every level doubles it
 
 
 class ProjectObserver:
@@ -225,16 +224,21 @@ def score_weights(settings: Mapping[str, Any]) -> ScoreWeights:
 def correlation_reach(settings: Mapping[str, Any], size: tuple[int, int]) -> tuple[float, float]:
     """(x, y) image pixels from a cell's centre to the last cell that the correlation compares it with.
 
-    size: (height, width) of the video. NaN for a network that is not one of ours or the released ones.
+    size: (height, width) of the video. NaN when the run notes too little and its network has no known name.
     """
     network = settings.get("network")
     config = {**CONFIGS, **PRESETS}.get(network) if isinstance(network, str) else None
-    if config is None:
+    reach = _as_number(settings.get("correlation_reach"), config.correlation_reach if config else math.nan)
+    sides = settings.get("input_size")
+    width, height = sides if isinstance(sides, list | tuple) and len(sides) == 2 else (math.nan, math.nan)
+    given = (_as_number(width, 0), _as_number(height, 0))
+    if min(given) < 1 and config is not None:
+        given = config.input_size
+    if min(given) < 1 or math.isnan(reach):
         return math.nan, math.nan
     fit = letterboxed if settings.get("resize") == "letterbox" else squashed
-    layout = fit(size, config.input_size)
-    cells = (config.correlation_patch // 2) * (FINEST_STRIDE << config.correlation_level)
-    return cells * size[1] / layout.resized[1], cells * size[0] / layout.resized[0]
+    layout = fit(size, (int(given[0]), int(given[1])))
+    return reach * size[1] / layout.resized[1], reach * size[0] / layout.resized[0]
 
 
 def _as_number(value: object, otherwise: float) -> float:

@@ -124,6 +124,7 @@ def described(model: Model, settings: RunSettings) -> dict[str, Any]:
         "resize": settings.resize,
         "input_size": list(model.config.input_size),
         "temporal_fusion": settings.temporal_fusion,
+        "correlation_reach": model.config.correlation_reach,
         **model.choices,
     }
 
@@ -176,7 +177,9 @@ def _is_of_plan(run: ModelRun, plan: RunPlan, model: Model, settings: RunSetting
     found = (run.video, run.first, run.last, run.checksum, run.beside)
     same_plan = found == (plan.video, plan.first, plan.last, plan.checksum, plan.beside)
     now = described(model, settings)
-    return same_plan and all(run.settings.get(name) == now[name] for name in now if name != "device")
+    # What the network has anyway need not be in a record, and older ones have it not.
+    asked = now.keys() - {"device", "correlation_reach"}
+    return same_plan and all(run.settings.get(name) == now[name] for name in asked)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from typing import Any, Literal
 Calibration = Literal["adaptive", "aligned"]
 """How a branch's kernels follow the predicted box: learned offsets (paper Eq. 5) or derived (Eq. 6-8)."""
 
+FINEST_STRIDE = 8  # input pixels per cell of P3; every level doubles it
+
 FCA_KERNELS = ((3, 3), (3, 5), (5, 3))
 """Feature calibration for anchors: one kernel (height, width) per anchor, anchors of the same shape."""
 
@@ -72,6 +74,11 @@ class ModelConfig:
     def carried_variances(self) -> tuple[float, float]:
         """What the deltas (centre, size) of carried boxes are multiplied by."""
         return (0.1, 0.2) if self.carried_boxes == "released" else (1.0, 1.0)
+
+    @property
+    def correlation_reach(self) -> int:
+        """Pixels of the input from a cell's centre to the last one that the correlation compares it with."""
+        return (self.correlation_patch // 2) * (FINEST_STRIDE << self.correlation_level)
 
     @property
     def temporal_input_channels(self) -> int:

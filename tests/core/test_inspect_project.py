@@ -158,5 +158,10 @@ def test_the_reach_of_the_correlation_in_image_pixels():
     assert correlation_reach({"network": "STMask_resnet50"}, (720, 1280)) == (160, 160)
     wide = correlation_reach({"network": "STMask_resnet50", "resize": "letterbox"}, (360, 1280))
     assert wide == (160, 160)
+    own = {"network": "my own", "correlation_reach": 80, "input_size": [480, 288]}
+    assert correlation_reach(own, (144, 240)) == (40, 40)
+    assert correlation_reach(own | {"network": "stmask_small"}, (144, 240)) == (40, 40), "not its preset's"
+    for odd in ({"input_size": [0, 288]}, {"input_size": "480"}, {"correlation_reach": None}):
+        assert all(math.isnan(reach) for reach in correlation_reach(own | odd, (720, 1280)))
     assert all(math.isnan(reach) for reach in correlation_reach({"network": "my own"}, (720, 1280)))
     assert all(math.isnan(reach) for reach in correlation_reach({"network": ["a list"]}, (720, 1280)))
