@@ -20,7 +20,6 @@ from stmask_core.model.temporal import fusion_map, roi_align, sanitise_rois
 from stmask_core.training.batch import FrameTruth, PairBatch
 from stmask_core.training.matching import NEGATIVES_PER_POSITIVE, Targets, match_batch, mine_background
 
-TERMS = ("box", "mask", "class", "centerness", "carried_box", "carried_mask", "track")
 WINDOW_SCALE = 1.2
 """The predicted box is enlarged by this before it crops the mask that is compared with the truth."""
 
