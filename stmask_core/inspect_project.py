@@ -229,15 +229,16 @@ def correlation_reach(settings: Mapping[str, Any], size: tuple[int, int]) -> tup
     network = settings.get("network")
     config = {**CONFIGS, **PRESETS}.get(network) if isinstance(network, str) else None
     reach = _as_number(settings.get("correlation_reach"), config.correlation_reach if config else math.nan)
-    sides = settings.get("input_size")
-    width, height = sides if isinstance(sides, list | tuple) and len(sides) == 2 else (math.nan, math.nan)
-    given = (_as_number(width, 0), _as_number(height, 0))
-    if min(given) < 1 and config is not None:
-        given = config.input_size
-    if min(given) < 1 or math.isnan(reach):
+    noted = settings.get("input_size")
+    noted = noted if isinstance(noted, list | tuple) and len(noted) == 2 else (0, 0)
+    if min(_as_number(side, 0) for side in noted) >= 1:
+        sides = (int(noted[0]), int(noted[1]))
+    elif config is not None:
+        sides = config.input_size
+    else:
         return math.nan, math.nan
     fit = letterboxed if settings.get("resize") == "letterbox" else squashed
-    layout = fit(size, (int(given[0]), int(given[1])))
+    layout = fit(size, sides)
     return reach * size[1] / layout.resized[1], reach * size[0] / layout.resized[0]
 
 
