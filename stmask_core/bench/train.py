@@ -140,4 +140,4 @@ def drawn_batch(config: ModelConfig, pairs: int) -> PairBatch:
         ids = torch.arange(OBJECTS) + 1 + OBJECTS * (number // 2)
         labels = 1 + torch.arange(OBJECTS) % (config.num_classes - 1)
         truths.append(FrameTruth(boxes, labels, ids, masks))
-    return PairBatch(torch.randn(2 * pairs, 3, height, width, generator=generator), tuple(truths))
+    return PairBatch.of(torch.randn(2 * pairs, 3, height, width, generator=generator), truths)

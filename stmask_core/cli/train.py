@@ -28,16 +28,29 @@ if TYPE_CHECKING:
 LONGEST_WAIT = timedelta(hours=12)
 """The first process judges the network alone, perhaps on a whole validation set; the others wait so long."""
 
+MOST_READERS = 8
+
 
 @click.command("train")
 @click.argument("recipe_file", metavar="RECIPE", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Instead of the recipe's out.")
 @click.option("--steps", type=click.IntRange(1), help="Instead of the recipe's steps.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
+@click.option(
+    "--readers",
+    type=click.IntRange(0, 64),
+    help="Processes that prepare batches; 0: a thread does.  [default: 0 on a CPU, up to 8 on a card]",
+)
 @click.option("--anew", is_flag=True, help="Do not resume, even if OUT holds a run.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output at the end.")
 def command(
-    recipe_file: Path, out: Path | None, steps: int | None, device: str, anew: bool, as_json: bool
+    recipe_file: Path,
+    out: Path | None,
+    steps: int | None,
+    device: str,
+    readers: int | None,
+    anew: bool,
+    as_json: bool,
 ) -> None:
     """Train a network as a TOML recipe says; run again to resume. Ctrl-C saves and stops.
 
@@ -52,7 +65,7 @@ def command(
     if steps is not None:
         recipe = replace(recipe, schedule=replace(recipe.schedule, steps=steps))
     with joined_processes(device) as (processes, device):
-        training = prepare(recipe, device, processes)
+        training = prepare(recipe, device, processes, readers)
         resumed = not anew and training.resume()
         if resumed and not processes.rank:
             click.echo(f"Resuming after step {training.done}.", err=True)
@@ -64,8 +77,11 @@ def command(
         click.echo(f"Stopped after step {training.done}; run again to resume.", err=True)
 
 
-def prepare(recipe: Recipe, device: str, processes: Processes) -> Training:
-    """Read the data, build the network and give it its first weights."""
+def prepare(recipe: Recipe, device: str, processes: Processes, readers: int | None = None) -> Training:
+    """Read the data, build the network and give it its first weights.
+
+    readers: processes that prepare batches; None = as many as suit the device.
+    """
     from stmask_core.cli.training_sets import read_training_set
     from stmask_core.training.dataset import Pairs
     from stmask_core.training.run import Training
@@ -81,7 +97,15 @@ def prepare(recipe: Recipe, device: str, processes: Processes) -> Training:
         evaluate=evaluation_of(recipe, device),
         device=device,
         processes=processes,
+        readers=usual_readers(device, processes) if readers is None else readers,
     )
+
+
+def usual_readers(device: str, processes: Processes) -> int:
+    """A card waits for one reader; a CPU has its cores busy with the network."""
+    if device == "cpu":
+        return 0
+    return max(1, min(MOST_READERS, (os.cpu_count() or 1) // processes.world - 1))
 
 
 def category_names(recipe: Recipe) -> tuple[str, ...]:

@@ -21,6 +21,8 @@ from torch import Tensor, nn
 _CHUNK_ELEMENTS = 4_000_000
 """Bound on the intermediate matrix. Also keeps it below the size from which the allocator
 returns memory to the system on every free, which costs more than the product itself."""
+_CHUNK_ELEMENTS_OF_A_CARD = 128_000_000
+"""The bound where the allocator keeps its memory and many small pieces cost more than a large one."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ def deformable_convolution(
     index, factor = _corners(offsets, modulation, geometry, height, width)
     multiply_first = geometry.stride == 1
     source = height * width if multiply_first else cells
-    taps = max(1, _CHUNK_ELEMENTS // max(1, source * max(channels, weight.shape[0])))
+    most = _CHUNK_ELEMENTS if features.device.type == "cpu" else _CHUNK_ELEMENTS_OF_A_CARD
+    taps = max(1, most // max(1, source * max(channels, weight.shape[0])))
     contract = _multiply_then_sample if multiply_first else _sample_then_multiply
     images = max(1, taps // geometry.points)
     parts = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -12,8 +14,19 @@ def assemble_masks(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> T
     prototypes: (Hp, Wp, P) after ReLU. coefficients: (N, P) raw, before tanh.
     boxes: (N, 4) xyxy normalised; the window is the box plus one prototype pixel all around, not rounded.
     """
-    height, width, count = prototypes.shape
-    logits = torch.tanh(coefficients) @ prototypes.reshape(-1, count).T  # (N, Hp*Wp)
+    return assemble_masks_of_frames(prototypes[None], coefficients, boxes, [len(coefficients)])
+
+
+def assemble_masks_of_frames(
+    prototypes: Tensor, coefficients: Tensor, boxes: Tensor, counts: Sequence[int]
+) -> Tensor:
+    """The same for frames: prototypes (B, Hp, Wp, P); the first ``counts[0]`` rows are of the first."""
+    height, width, count = prototypes.shape[1:]
+    parts = torch.tanh(coefficients).split(list(counts))
+    products = [
+        part @ of_frame.reshape(-1, count).T for part, of_frame in zip(parts, prototypes, strict=True)
+    ]
+    logits = torch.cat(products) if len(products) > 1 else products[0]  # (N, Hp*Wp)
     masks = torch.sigmoid(logits).reshape(-1, height, width)
     return masks * crop_windows(boxes, height, width)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -54,17 +56,25 @@ def roi_align(features: Tensor, rois: Tensor, size: int = ROI_SIZE) -> Tensor:
     Half-pixel aligned; ceil(extent / size) samples per bin and axis; a sample outside the map by more than a
     cell counts as 0. The average of a grid of bilinear samples splits into a product over y and one over x.
     """
-    channels, height, width = features.shape
+    return roi_align_of_maps(features[None], rois, [len(rois)], size)
+
+
+def roi_align_of_maps(features: Tensor, rois: Tensor, counts: Sequence[int], size: int = ROI_SIZE) -> Tensor:
+    """The same for B maps (B, C, h, w): the first ``counts[0]`` rois are of the first map."""
+    channels, height, width = features.shape[1:]
     rows = _bin_weights(rois[:, 1], rois[:, 3], height, size).to(features.dtype)  # (M, size, h)
     columns = _bin_weights(rois[:, 0], rois[:, 2], width, size).to(features.dtype)  # (M, size, w)
-    by_row = features.permute(1, 2, 0).reshape(height, width * channels)
     pooled = []
-    for start in range(0, len(rois), _ROIS_AT_ONCE):
-        some_rows, some_columns = rows[start : start + _ROIS_AT_ONCE], columns[start : start + _ROIS_AT_ONCE]
-        count = len(some_rows)
-        lines = (some_rows.reshape(-1, height) @ by_row).view(count, size, width, channels)
-        pooled.append(torch.matmul(some_columns[:, None], lines))  # (m, size, size, C)
-    if not pooled:
+    for map_, map_rows, map_columns in zip(
+        features, rows.split(list(counts)), columns.split(list(counts)), strict=True
+    ):
+        by_row = map_.permute(1, 2, 0).reshape(height, width * channels)
+        for some_rows, some_columns in zip(
+            map_rows.split(_ROIS_AT_ONCE), map_columns.split(_ROIS_AT_ONCE), strict=True
+        ):
+            lines = (some_rows.reshape(-1, height) @ by_row).view(-1, size, width, channels)
+            pooled.append(torch.matmul(some_columns[:, None], lines))  # (m, size, size, C)
+    if not len(rois):
         return features.new_zeros(0, channels, size, size)
     return torch.cat(pooled).permute(0, 3, 1, 2)
 

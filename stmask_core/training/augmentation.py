@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,11 +106,19 @@ def change_colours(pixels: Pixels, look: Look, random: np.random.Generator) -> P
     """Apply a look to (h, w, 3) RGB; the noise differs from frame to frame."""
     if look == Look():
         return pixels
-    out = pixels.reshape(-1, 3).astype(np.float32) @ _colour_matrix(look).T
-    out = (out - 127.5) * look.contrast + 127.5 + look.brightness
+    turned = look.contrast * _colour_matrix(look)
+    shift = np.full((3, 1), 127.5 * (1 - look.contrast) + look.brightness)
+    out = np.asarray(cv2.transform(pixels.astype(np.float32), np.hstack([turned, shift])), np.float32)
     if look.noise:
-        out += random.standard_normal(out.shape, np.float32) * look.noise
-    return np.clip(out, 0, 255).astype(np.uint8).reshape(pixels.shape)
+        noise = _noise()
+        out += look.noise * np.resize(noise[random.integers(len(noise) // 2) :], out.shape)
+    return np.clip(out, 0, 255, out=out).astype(np.uint8)
+
+
+@cache
+def _noise() -> NDArray[np.float32]:
+    """Some normal noise: drawing it anew for every frame would cost more than all the rest."""
+    return np.random.default_rng(0).standard_normal(1 << 20, np.float32)
 
 
 def _colour_matrix(look: Look) -> NDArray[np.float32]:

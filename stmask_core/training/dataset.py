@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +74,7 @@ class Pairs:
             first += len(part.clips)
             self._parts.append((np.array(rows, np.int64).reshape(-1, 2), part.repeat))
         self.epoch_length = sum(round(len(rows) * repeat) for rows, repeat in self._parts)
-        self._order = lru_cache(maxsize=2)(self._draw_order)
+        self._orders: dict[int, NDArray[np.int64]] = {}
 
     def batch(self, step: int, pairs: int, *, rank: int = 0, world: int = 1) -> PairBatch:
         """The pairs of one step of one process. Tensors are on the CPU.
@@ -89,7 +88,7 @@ class Pairs:
             for image, truth in self.pair(sample, size, place):
                 images.append(image)
                 truths.append(truth)
-        return PairBatch(torch.from_numpy(np.stack(images)), tuple(truths))
+        return PairBatch.of(torch.from_numpy(np.stack(images)), truths)
 
     def pair(self, sample: int, size: tuple[int, int], place: int) -> list[tuple[NDArray, FrameTruth]]:
         """Both frames of one sample, sorted by time, at (width, height) ``size`` padded to multiples of 32.
@@ -140,8 +139,10 @@ class Pairs:
             masks=torch.from_numpy(np.stack(masks) if masks else np.zeros((0, height, width), np.uint8)),
         )
 
-    def _draw_order(self, epoch: int) -> NDArray[np.int64]:
+    def _order(self, epoch: int) -> NDArray[np.int64]:
         """(epoch_length, 2) rows of (clip, frame): every set as often as it asks, shuffled together."""
+        if epoch in self._orders:
+            return self._orders[epoch]
         random = self._random("epoch", epoch)
         drawn = []
         for rows, repeat in self._parts:
@@ -149,7 +150,9 @@ class Pairs:
             whole, rest = divmod(wanted, max(1, len(rows)))
             drawn += [rows] * whole + [rows[random.permutation(len(rows))[:rest]]]
         together = np.concatenate(drawn)
-        return together[random.permutation(len(together))]
+        latest = list(self._orders.items())[-1:]  # batches are read ahead into the next epoch
+        self._orders = {**dict(latest), epoch: together[random.permutation(len(together))]}
+        return self._orders[epoch]
 
     def _random(self, purpose: str, number: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, _PURPOSES.index(purpose), number))
@@ -175,8 +178,13 @@ def normalised(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     height, width = pixels.shape[:2]
     full_width, full_height = padded((width, height))
     out = np.zeros((3, full_height, full_width), np.float32)
-    out[:, :height, :width] = ((pixels.astype(np.float32) - MEAN) / STD).transpose(2, 0, 1)
+    for channel, table in enumerate(_NORMALISED):
+        out[channel, :height, :width] = cv2.LUT(np.ascontiguousarray(pixels[..., channel]), table)
     return out
+
+
+_NORMALISED = ((np.arange(256, dtype=np.float32)[:, None] - MEAN) / STD).T.copy()
+"""(3, 256): what becomes of each 8-bit value of a channel."""
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:

@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stmask_core.model.box_coding import center_form, corner_form, decode_boxes, encode_boxes
-from stmask_core.model.mask_assembly import assemble_masks
+from stmask_core.model.mask_assembly import assemble_masks_of_frames
 from stmask_core.model.stmask import RawOutput, STMask
-from stmask_core.model.temporal import fusion_map, roi_align, sanitise_rois
-from stmask_core.training.batch import FrameTruth, PairBatch
+from stmask_core.model.temporal import fusion_map, roi_align_of_maps, sanitise_rois
+from stmask_core.training.batch import PairBatch
 from stmask_core.training.matching import NEGATIVES_PER_POSITIVE, Targets, match_batch, mine_background
 
 WINDOW_SCALE = 1.2
@@ -72,12 +72,12 @@ class PairLoss(nn.Module):
         raw = self.network(batch.images)
         targets = match_batch(batch.truths, raw.anchors, raw.class_logits)
         negatives = mine_background(targets.labels, raw.class_logits)
-        positives = Positives.of(raw, targets, batch.truths)
-        carried = carry_positives(self.network, raw, positives, batch, options) if fuses else ()
+        positives = Positives.of(raw, targets, batch)
+        carried = carry_positives(self.network, raw, positives, batch, options) if fuses else None
         with torch.autocast(batch.images.device.type, enabled=False):
             terms = {
                 "box": options.box * box_loss(positives),
-                "mask": options.mask * mask_loss(raw, positives, batch.truths, options),
+                "mask": options.mask * mask_loss(raw, positives, batch, options),
                 "class": options.class_ * class_loss(raw.class_logits, targets, negatives, options),
                 "centerness": options.centerness * centerness_loss(raw.centerness, positives),
                 "track": options.track * track_loss(raw.embeddings, positives),
@@ -85,9 +85,9 @@ class PairLoss(nn.Module):
             if options.contrast:
                 contrast = contrast_loss(raw.embeddings, positives, options.temperature)
                 terms["contrast"] = options.contrast * contrast
-            if fuses:
+            if carried is not None:
                 box, mask = carried_losses(
-                    carried, raw, positives, batch.truths, options, self.network.config.carried_variances
+                    carried, raw, positives, batch, options, self.network.config.carried_variances
                 )
                 terms["carried_box"] = options.carried_box * box + in_graph(self.network.TemporalNet)
                 terms["carried_mask"] = options.carried_mask * mask
@@ -107,19 +107,19 @@ class Positives:
     rows: Tensor  # (N,) which anchor
     weights: Tensor  # (N,) 1 / number of positives of the frame
     ids: Tensor  # (N,) id of the object
-    objects: Tensor  # (N,) row of the object in the frame's truth
+    objects: Tensor  # (N,) row of the object among all of the batch
     boxes: Tensor  # (N, 4) predicted, xyxy normalised
     coefficients: Tensor  # (N, P) raw mask coefficients
     true_boxes: Tensor  # (N, 4)
     count: int  # frames of the batch, B
 
     @classmethod
-    def of(cls, raw: RawOutput, targets: Targets, truths: tuple[FrameTruth, ...]) -> Positives:
+    def of(cls, raw: RawOutput, targets: Targets, batch: PairBatch) -> Positives:
         """Collect them."""
         frames, rows = targets.positive.nonzero(as_tuple=True)
         per_frame = targets.positive.sum(1)
-        objects = targets.objects[frames, rows]
-        first_row = torch.tensor([0, *(len(t.boxes) for t in truths[:-1])], device=frames.device).cumsum(0)
+        first_row = torch.tensor([0, *batch.objects[:-1]], device=frames.device).cumsum(0)
+        objects = first_row[frames] + targets.objects[frames, rows]
         return cls(
             frames=frames,
             rows=rows,
@@ -128,13 +128,9 @@ class Positives:
             objects=objects,
             boxes=decode_boxes(raw.box_deltas[frames, rows], raw.anchors[rows]),
             coefficients=raw.mask_coefficients[frames, rows],
-            true_boxes=torch.cat([t.boxes for t in truths])[first_row[frames] + objects],
-            count=len(truths),
+            true_boxes=batch.boxes[objects],
+            count=len(batch.objects),
         )
-
-    def of_frame(self, frame: int) -> Tensor:
-        """Indices into the N positives of those in one frame."""
-        return (self.frames == frame).nonzero()[:, 0]
 
 
 def distance_iou(boxes: Tensor, true_boxes: Tensor) -> Tensor:
@@ -215,25 +211,36 @@ def contrast_loss(embeddings: Tensor, positives: Positives, temperature: float) 
     return (weights * F.softplus(others - logits)).sum() / weights.sum()
 
 
-def mask_loss(
-    raw: RawOutput, positives: Positives, truths: tuple[FrameTruth, ...], options: LossOptions
-) -> Tensor:
+def mask_loss(raw: RawOutput, positives: Positives, batch: PairBatch, options: LossOptions) -> Tensor:
     """Binary cross-entropy of assembled masks, per pixel of the box, weighted mean over the frames."""
-    total = (positives.coefficients.sum() + raw.prototypes.sum()) * 0  # in the graph when nothing is positive
-    for frame, (truth, prototypes) in enumerate(zip(truths, raw.prototypes.unbind(), strict=True)):
-        chosen = positives.of_frame(frame)
-        weights = positives.weights[chosen]
-        if options.most_masks and len(chosen) > options.most_masks:
-            kept = torch.randperm(len(chosen), device=chosen.device)[: options.most_masks]
-            chosen, weights = chosen[kept], weights[kept] * (len(chosen) / options.most_masks)
-        if not len(chosen):
-            continue
-        windows = enlarged(positives.boxes[chosen].detach())
-        masks = assemble_masks(prototypes, positives.coefficients[chosen], windows)
-        losses, size = mask_entropy(masks, truth.masks, positives.objects[chosen], options)
-        extent = (windows[:, 2:] - windows[:, :2]) * windows.new_tensor(size[::-1])  # width, height in pixels
-        total = total + (weights * losses / extent.clamp(min=1).prod(1)).sum()
-    return total / positives.count
+    chosen, counts = some_of_each(positives.frames, positives.count, options.most_masks)
+    weights = positives.weights[chosen]
+    if options.most_masks:  # those stand for all
+        all_of_frame = members(positives.frames, positives.count)[positives.frames[chosen]]
+        weights = weights * (all_of_frame / options.most_masks).clamp(min=1)
+    windows = enlarged(positives.boxes[chosen].detach())
+    masks = assemble_masks_of_frames(raw.prototypes, positives.coefficients[chosen], windows, counts)
+    losses, size = mask_entropy(masks, batch.masks, positives.objects[chosen], options)
+    extent = (windows[:, 2:] - windows[:, :2]) * windows.new_tensor(size[::-1])  # width, height in pixels
+    return (weights * losses / extent.clamp(min=1).prod(1)).sum() / positives.count
+
+
+def members(groups: Tensor, count: int) -> Tensor:
+    """How many of the numbers ``groups`` (N,) are each of 0 .. count - 1: (count,)."""
+    return (groups == torch.arange(count, device=groups.device)[:, None]).sum(1)
+
+
+def some_of_each(groups: Tensor, count: int, most: int) -> tuple[Tensor, list[int]]:
+    """Rows of the sorted ``groups`` (N,), at random at most so many of each of 0 .. count - 1; 0 = all.
+
+    Also how many of each there are. The rows are still sorted by their group.
+    """
+    sizes = members(groups, count)
+    if not most:
+        return torch.arange(len(groups), device=groups.device), sizes.tolist()
+    shuffled = (groups + torch.rand(len(groups), device=groups.device, dtype=torch.float64)).argsort()
+    place = torch.arange(len(groups), device=groups.device) - (sizes.cumsum(0) - sizes)[groups]
+    return shuffled[place < most], sizes.clamp(max=most).tolist()
 
 
 def enlarged(boxes: Tensor) -> Tensor:
@@ -252,29 +259,30 @@ def mask_entropy(
     """
     if options.mask_size == "image":
         size = (true_masks.shape[1], true_masks.shape[2])
-        masks = F.interpolate(masks[None], size, mode="bilinear", align_corners=False)[0].clamp(0, 1)
+        masks = F.interpolate(masks[:, None], size, mode="bilinear", align_corners=False)[:, 0].clamp(0, 1)
         wanted = true_masks.to(masks.dtype)[objects]
     else:
         size = (masks.shape[1], masks.shape[2])
         # Shares, not halves rounded to 0 or 1: only so is the edge, enlarged to the image, where it belongs.
-        wanted = F.interpolate(true_masks[None].to(masks.dtype), size, mode="area")[0][objects]
+        wanted = F.interpolate(true_masks[:, None].to(masks.dtype), size, mode="area")[objects, 0]
     return F.binary_cross_entropy(masks, wanted, reduction="none").sum((1, 2)), size
 
 
 @dataclass(frozen=True)
 class Carried:
-    """m positives of a pair's first frame whose object is also in its second, as the network carries them."""
+    """m positives of first frames whose object is also in the second, as the network carries them."""
 
-    pair: int
     chosen: Tensor  # (m,) rows of the positives
-    objects: Tensor  # (m,) rows of the second frame's truth
+    objects: Tensor  # (m,) rows of the objects in the second frames, among all of the batch
+    pairs: Tensor  # (m,) which pair, ascending
+    counts: list[int]  # how many of each pair
     deltas: Tensor  # (m, 4) predicted motion of the box
     coefficient_deltas: Tensor  # (m, P)
 
 
 def carry_positives(
     network: STMask, raw: RawOutput, positives: Positives, batch: PairBatch, options: LossOptions
-) -> tuple[Carried, ...]:
+) -> Carried:
     """Temporal fusion on the positives of every pair that has any in both frames.
 
     The RoI is the predicted box, which gets no gradient from here (released code).
@@ -286,28 +294,31 @@ def carry_positives(
         raw.tower_features[1::2],
         network.config.correlation_patch,
     )
-    out = []
-    for pair in range(batch.pairs):
-        chosen = positives.of_frame(2 * pair)
-        found = positives.ids[chosen][:, None] == batch.truths[2 * pair + 1].ids[None]  # (m, n)
-        if not found.any():
-            continue
-        both = found.any(1)
-        chosen, objects = chosen[both], found[both].long().argmax(1)
-        if options.most_carried and len(chosen) > options.most_carried:
-            kept = torch.randperm(len(chosen), device=chosen.device)[: options.most_carried]
-            chosen, objects = chosen[kept], objects[kept]
-        rois = sanitise_rois(positives.boxes[chosen].detach(), fused.shape[2], fused.shape[3])
-        deltas, coefficient_deltas = network.TemporalNet(roi_align(fused[pair], rois))
-        out.append(Carried(pair, chosen, objects, deltas.float(), coefficient_deltas.float()))
-    return tuple(out)
+    frame_of = torch.arange(positives.count, device=fused.device).repeat_interleave(
+        torch.tensor(batch.objects, device=fused.device), output_size=len(batch.boxes)
+    )
+    later = (positives.frames % 2 == 0)[:, None] & (frame_of == positives.frames[:, None] + 1)
+    found = later & (positives.ids[:, None] == batch.ids)  # (N, objects of the batch)
+    chosen, objects = found.nonzero(as_tuple=True)
+    kept, counts = some_of_each(positives.frames[chosen] // 2, batch.pairs, options.most_carried)
+    chosen, objects = chosen[kept], objects[kept]
+    rois = sanitise_rois(positives.boxes[chosen].detach(), fused.shape[2], fused.shape[3])
+    deltas, coefficient_deltas = network.TemporalNet(roi_align_of_maps(fused, rois, counts))
+    return Carried(
+        chosen=chosen,
+        objects=objects,
+        pairs=positives.frames[chosen] // 2,
+        counts=counts,
+        deltas=deltas.float(),
+        coefficient_deltas=coefficient_deltas.float(),
+    )
 
 
 def carried_losses(
-    carried: tuple[Carried, ...],
+    carried: Carried,
     raw: RawOutput,
     positives: Positives,
-    truths: tuple[FrameTruth, ...],
+    batch: PairBatch,
     options: LossOptions,
     variances: tuple[float, float],
 ) -> tuple[Tensor, Tensor]:
@@ -316,17 +327,13 @@ def carried_losses(
     As released, the box target is coded against the true box of the first frame although the prediction
     starts from the predicted one, and no gradient reaches coefficients and prototypes.
     """
-    box_total = mask_total = raw.anchors.sum() * 0
-    for some in carried:
-        truth = truths[2 * some.pair + 1]
-        true_boxes = truth.boxes[some.objects]
-        wanted = encode_boxes(true_boxes, center_form(positives.true_boxes[some.chosen]), variances)
-        box_total = box_total + F.smooth_l1_loss(some.deltas, wanted, reduction="none").sum(1).mean()
-        coefficients = positives.coefficients[some.chosen].detach() + some.coefficient_deltas
-        prototypes = raw.prototypes[2 * some.pair + 1].detach()
-        masks = assemble_masks(prototypes, coefficients, true_boxes)
-        losses, size = mask_entropy(masks, truth.masks, some.objects, options)
-        area = (true_boxes[:, 2:] - true_boxes[:, :2]).prod(1) * size[0] * size[1]
-        mask_total = mask_total + (losses / area).mean()
-    pairs = len(truths) // 2
-    return box_total / pairs, mask_total / pairs
+    true_boxes = batch.boxes[carried.objects]
+    wanted = encode_boxes(true_boxes, center_form(positives.true_boxes[carried.chosen]), variances)
+    boxes = F.smooth_l1_loss(carried.deltas, wanted, reduction="none").sum(1)
+    coefficients = positives.coefficients[carried.chosen].detach() + carried.coefficient_deltas
+    prototypes = raw.prototypes[1::2].detach()
+    masks = assemble_masks_of_frames(prototypes, coefficients, true_boxes, carried.counts)
+    losses, size = mask_entropy(masks, batch.masks, carried.objects, options)
+    area = (true_boxes[:, 2:] - true_boxes[:, :2]).prod(1) * size[0] * size[1]
+    weights = 1 / members(carried.pairs, batch.pairs)[carried.pairs] / batch.pairs  # each pair counts once
+    return (weights * boxes).sum(), (weights * losses / area).sum()

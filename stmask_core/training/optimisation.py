@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from stmask_core.model.stmask import STMask
 from stmask_core.training.recipe import NetworkChoice, Optimiser, Schedule
@@ -73,9 +74,9 @@ class Average:
     def follow(self, network: nn.Module, decay: float, step: int) -> None:
         """Move towards the network; early steps move further, so the random start is soon forgotten."""
         decay = min(decay, (1 + step) / (10 + step))
-        for name, value in network.state_dict().items():
-            mine = self.state[name]
-            if mine.is_floating_point():
-                mine.lerp_(value, 1 - decay)
-            else:
-                mine.copy_(value)
+        theirs = network.state_dict()
+        floats = [name for name, value in theirs.items() if value.is_floating_point()]
+        follow = get_ema_multi_avg_fn(decay)
+        follow([self.state[name] for name in floats], [theirs[name] for name in floats], step)
+        for name in theirs.keys() - floats:
+            self.state[name].copy_(theirs[name])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import signal
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,12 +17,14 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 from stmask_core.errors import StmaskError
 from stmask_core.formats.atomic import atomic_path
 from stmask_core.model.checkpoint import save_checkpoint
 from stmask_core.model.stmask import STMask
-from stmask_core.training.batch import FrameTruth, PairBatch
+from stmask_core.opencv import cv2
+from stmask_core.training.batch import PairBatch
 from stmask_core.training.dataset import Pairs
 from stmask_core.training.losses import Losses, PairLoss
 from stmask_core.training.optimisation import Average, build_optimiser, freeze, rate_factor, set_rate
@@ -71,12 +74,17 @@ class Training:
         evaluate: Evaluate | None = None,
         device: str = "cpu",
         processes: Processes = Processes(),
+        readers: int = 0,
     ) -> None:
-        """network: the start; it is moved to ``device`` and trained in place."""
+        """network: the start; it is moved to ``device`` and trained in place.
+
+        readers: processes that prepare batches; 0 = a thread of this one.
+        """
         if not pairs.epoch_length:
             raise StmaskError("The training data hold no object.", "Check annotations and categories.")
         self.recipe, self.pairs, self.categories = recipe, pairs, categories
         self.evaluate, self.device, self.processes = evaluate, torch.device(device), processes
+        self.readers = readers
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         freeze(self.network.train(), recipe.network, recipe.optimiser.norms)
         self.optimiser = build_optimiser(self.network, recipe.optimiser)
@@ -96,37 +104,44 @@ class Training:
         """Train to the end, yielding after every step; closing the generator saves the state first."""
         schedule, accumulate = self.recipe.schedule, self.recipe.optimiser.accumulate
         saved = self.done
-        with ThreadPoolExecutor(1) as reader:
-            batches = self._read_ahead(reader)
-            try:
-                while self.done < schedule.steps:
-                    started = time.perf_counter()
-                    report = self._step([next(batches) for _ in range(accumulate)], started)
-                    if self.done % schedule.check_every == 0 or self.done == schedule.steps:
-                        report = self._checked(report)
-                    if self.done % schedule.save_every == 0 or self.done == schedule.steps:
-                        self.save()
-                        saved = self.done
-                    yield report
-            finally:
-                batches.close()
-                if saved != self.done:
+        numbers = range(self.done * accumulate, schedule.steps * accumulate)
+        batches = self._read_by_processes(numbers) if self.readers else self._read_by_thread(numbers)
+        try:
+            while self.done < schedule.steps:
+                started = time.perf_counter()
+                report = self._step([next(batches) for _ in range(accumulate)], started)
+                if self.done % schedule.check_every == 0 or self.done == schedule.steps:
+                    report = self._checked(report)
+                if self.done % schedule.save_every == 0 or self.done == schedule.steps:
                     self.save()
+                    saved = self.done
+                yield report
+        finally:
+            batches.close()
+            if saved != self.done:
+                self.save()
 
-    def _read_ahead(self, reader: ThreadPoolExecutor) -> Generator[PairBatch, None, None]:
-        """Batches from the current step on; the next is prepared while the network works on one."""
-        schedule, processes = self.recipe.schedule, self.processes
-        number = self.done * self.recipe.optimiser.accumulate
+    def _read_by_thread(self, numbers: range) -> Generator[PairBatch, None, None]:
+        """The batches of these numbers; the next is prepared while the network works on one."""
+        prepare = Batches(self.pairs, self.recipe.schedule.pairs, self.processes)
+        with ThreadPoolExecutor(1) as reader:
+            coming = reader.submit(prepare.__getitem__, numbers[0])
+            for number in numbers[1:]:
+                batch, coming = coming.result(), reader.submit(prepare.__getitem__, number)
+                yield batch
+            yield coming.result()
 
-        def prepare(number: int) -> PairBatch:
-            return self.pairs.batch(number, schedule.pairs, rank=processes.rank, world=processes.world)
-
-        coming = reader.submit(prepare, number)
-        while True:
-            batch = coming.result()
-            number += 1
-            coming = reader.submit(prepare, number)
-            yield batch
+    def _read_by_processes(self, numbers: range) -> Generator[PairBatch, None, None]:
+        """The same batches, several of them in preparation, for a device that is faster than one reader."""
+        loader = DataLoader(
+            Batches(self.pairs, self.recipe.schedule.pairs, self.processes),
+            batch_size=None,  # the dataset's items are batches
+            sampler=numbers,
+            num_workers=self.readers,
+            worker_init_fn=_start_reader,
+            pin_memory=self.device.type == "cuda",
+        )
+        yield from loader
 
     def _step(self, batches: list[PairBatch], started: float) -> StepReport:
         """One optimiser step over one or more batches."""
@@ -240,12 +255,34 @@ class Training:
         return True
 
 
+class Batches(Dataset[PairBatch]):
+    """The batches of one process, by number."""
+
+    def __init__(self, pairs: Pairs, size: int, processes: Processes) -> None:
+        """size: pairs of a batch."""
+        self.pairs, self.size, self.processes = pairs, size, processes
+
+    def __getitem__(self, number: int) -> PairBatch:
+        """Depends on nothing but the number."""
+        return self.pairs.batch(number, self.size, rank=self.processes.rank, world=self.processes.world)
+
+
+def _start_reader(_number: int) -> None:
+    """Readers are processes already; and Ctrl-C is for the process that trains."""
+    cv2.setNumThreads(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def on_device(batch: PairBatch, device: torch.device) -> PairBatch:
     """The batch with every tensor on the device."""
 
     def move(tensor: Tensor) -> Tensor:
         return tensor.to(device, non_blocking=True)
 
-    images = move(batch.images).contiguous(memory_format=torch.channels_last)
-    truths = tuple(FrameTruth(**{name: move(value) for name, value in vars(t).items()}) for t in batch.truths)
-    return PairBatch(images, truths)
+    return batch._replace(
+        images=move(batch.images).contiguous(memory_format=torch.channels_last),
+        boxes=move(batch.boxes),
+        labels=move(batch.labels),
+        ids=move(batch.ids),
+        masks=move(batch.masks),
+    )

@@ -65,12 +65,12 @@ def test_an_epoch_shows_every_frame_as_often_as_asked(drawn):
     pairs = Pairs([drawn, half, replace(drawn, repeat=2.0)], PLAIN, seed=0)
     count = sum(bool(frame.objects) for clip in drawn.clips for frame in clip.frames)
     assert pairs.epoch_length == count + round(count / 2) + 2 * count
-    rows = [tuple(row) for row in pairs._draw_order(0)]
+    rows = [tuple(row) for row in pairs._order(0)]
     of_set = [[r for r in rows if r[0] // len(drawn.clips) == number] for number in range(3)]
     assert [len(found) for found in of_set] == [count, round(count / 2), 2 * count]
     assert len(set(of_set[0])) == count
     assert len(set(of_set[1])) == round(count / 2), "a half is a half of different frames"
-    assert rows != [tuple(row) for row in pairs._draw_order(1)]
+    assert rows != [tuple(row) for row in pairs._order(1)]
 
 
 def test_pairs_in_a_row_may_come_from_one_clip(drawn):

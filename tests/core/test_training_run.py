@@ -104,10 +104,18 @@ def test_a_killed_process_resumes_to_the_same_curve(world, tmp_path, undisturbed
     assert not list((tmp_path / "run").glob(".*.part*"))
 
 
-def test_a_polite_stop_saves(world, tmp_path):
+def test_readers_change_nothing(world, tmp_path, undisturbed):
+    path = write_recipe(tmp_path, world, schedule=SHORT, optimiser="average = 0.9")
+    assert main(["train", str(path), "--steps", "8", "--readers", "2"]) == 0
+    assert totals(tmp_path / "run") == totals(undisturbed)
+
+
+@pytest.mark.parametrize("readers", [0, 2])
+def test_a_polite_stop_saves(world, tmp_path, readers):
     schedule = "steps = 100000\npairs = 1\nsave_every = 100000\ncheck_every = 100000"
     path = write_recipe(tmp_path, world, schedule=schedule)
     command = [sys.executable, "-m", "stmask_core.cli", "train", str(path), "--json"]
+    command += ["--readers", str(readers)]
     process = subprocess.Popen(
         command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -62,10 +62,9 @@ def test_matching_keeps_its_promises(frames, seed):
         assert torch.equal(ids[positive], truth.ids[objects[positive]])
         assert torch.equal(labels[positive], truth.labels[objects[positive]])
         assert not ids[~positive].any()
-        best = pairwise_iou(truth.boxes, corner_form(ANCHORS)).max(0).values
-        forced = {
-            anchor for _, anchor in best_anchor_of_each(pairwise_iou(truth.boxes, corner_form(ANCHORS)))
-        }
+        overlaps = pairwise_iou(truth.boxes, corner_form(ANCHORS))
+        best = overlaps.max(0).values
+        forced = {int(anchor) for _, (anchor,) in best_anchor_of_each(overlaps[None])}
         others = torch.tensor([a not in forced for a in range(len(ANCHORS))])
         assert (best[positive & others] > 0.5).all(), "a poor overlap is never positive unless forced"
         assert not (labels[(best < 0.4) & others]).any(), "and far anchors are background"
@@ -107,7 +106,7 @@ def test_a_batch_without_objects_has_a_loss_and_gradients():
         PRESETS["stmask_small_resnet"].to_dict() | {"blocks": [1] * 4, "widths": [4] * 4, "head_channels": 8}
     )
     network = new_network(config).train()
-    losses = PairLoss(network, LossOptions())(PairBatch(torch.randn(2, 3, 64, 64), (nothing, nothing)))
+    losses = PairLoss(network, LossOptions())(PairBatch.of(torch.randn(2, 3, 64, 64), (nothing, nothing)))
     assert losses.total.item() == 0
     losses.total.backward()
     without = [name for name, parameter in network.named_parameters() if parameter.grad is None]

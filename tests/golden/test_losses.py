@@ -10,7 +10,7 @@ from stmask_core.model.config import CONFIGS, FCA_KERNELS
 from stmask_core.model.stmask import STMask
 from stmask_core.training.batch import FrameTruth, PairBatch
 from stmask_core.training.losses import LossOptions, PairLoss, distance_iou
-from stmask_core.training.matching import match_frame
+from stmask_core.training.matching import match_batch
 from tests.golden.recipe import batch as recipe_batch
 from tests.golden.vectors import fill_with_recipe, load, noise
 
@@ -61,7 +61,7 @@ def golden_batch():
         for pair in range(2)
         for frame in range(2)
     ]
-    return PairBatch(torch.from_numpy(images).flatten(0, 1), tuple(truths))
+    return PairBatch.of(torch.from_numpy(images).flatten(0, 1), truths)
 
 
 def test_the_batch_is_the_one_of_the_vectors(golden):
@@ -129,7 +129,8 @@ def test_matching_of_the_operator_vectors():
     truth = FrameTruth(
         ops["match/gt"], ops["match/labels"], ops["match/ids"], torch.zeros(len(ops["match/gt"]), 1, 1)
     )
-    labels, ids, objects = match_frame(truth, anchors, logits)
+    targets = match_batch((truth,), anchors, logits[None])
+    labels, ids, objects = (rows[0] for rows in (targets.labels, targets.ids, targets.objects))
     assert torch.equal(labels, ops["match/conf_t"].long())
     assert torch.equal(ids, ops["match/ids_t"].long())
     assert torch.equal(objects, ops["match/idx_t"].long())
