@@ -115,8 +115,11 @@ def _sample_then_multiply(rows: Tensor, index: Tensor, factor: Tensor, weight: T
 
 def _weighted_sums(table: Tensor, bags: Tensor, factor: Tensor) -> Tensor:
     """Row i of the result is the sum of ``factor`` times the rows ``bags[i]`` of ``table``."""
-    factor = factor.reshape(bags.shape).to(table.dtype)  # autocast may have made the table 16-bit
-    return F.embedding_bag(bags, table, mode="sum", per_sample_weights=factor)
+    dtype = table.dtype  # 16-bit under autocast, where cards cannot tell how factors should change
+    if table.is_cuda and factor.requires_grad:
+        table = table.float()
+    factor = factor.reshape(bags.shape).to(table.dtype)
+    return F.embedding_bag(bags, table, mode="sum", per_sample_weights=factor).to(dtype)
 
 
 def _corners(
