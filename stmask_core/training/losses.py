@@ -260,7 +260,7 @@ def mask_entropy(
     if options.mask_size == "image":
         size = (true_masks.shape[1], true_masks.shape[2])
         masks = F.interpolate(masks[:, None], size, mode="bilinear", align_corners=False)[:, 0].clamp(0, 1)
-        wanted = true_masks.to(masks.dtype)[objects]
+        wanted = true_masks[objects].to(masks.dtype)
     else:
         size = (masks.shape[1], masks.shape[2])
         # Shares, not halves rounded to 0 or 1: only so is the edge, enlarged to the image, where it belongs.
