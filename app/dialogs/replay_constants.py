@@ -86,15 +86,8 @@ def constants() -> tuple[Constant, ...]:
         Constant(
             "wins",
             tr("Tie rule"),
-            tr(
-                "Of two detections that want one track: the better scored gets it, or the better fitting;"
-                " the other is dropped, or may become its next best"
-            ),
-            choices=(
-                ("score", tr("better score")),
-                ("association", tr("better fit")),
-                ("pairs", tr("better fit, then next best")),
-            ),
+            tr("Of two detections that want one track: the better scored gets it, or the better fitting"),
+            choices=(("score", tr("better score")), ("association", tr("better fit"))),
         ),
         Constant("keep", tr("Keep window"), tr("Frames that a track is shown without a detection")),
         Constant(

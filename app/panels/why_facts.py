@@ -80,8 +80,7 @@ class WhyFacts:
     outcome: a detection continued it, or began it, or was the first there was to see; or it was carried here
     without one; or the run knows nothing of it. candidates: best first: what the detection could have become,
     or, of a carried track, the detections that could have continued it. new_score: what a track must exceed.
-    margin: of the winner over the next best, which is ``second``; negative if that was taken. mask_weight,
-    box_weight: of the run.
+    margin: of the winner over the next best, which is ``second``. mask_weight, box_weight: of the run.
     rivals: lost detections that wanted this track, then ``others``. by_score: rivals are told apart by
     detection score, else by association score. score: of the detection that won. age: frames since a
     detection, if carried. looks: pictures of what was compared, where a document was asked.
@@ -228,7 +227,7 @@ def association_of(settings: Mapping[str, Any]) -> AssociationSettings:
         similarity="cosine" if noted.get("similarity") == "cosine" else "half_cosine",
         mask_weight=weight("mask_weight", plain.mask_weight),
         box_weight=weight("box_weight", plain.box_weight),
-        wins="score" if noted.get("wins") not in ("association", "pairs") else noted["wins"],
+        wins="association" if noted.get("wins") == "association" else "score",
     )
 
 

@@ -175,13 +175,7 @@ class WhyPanel(QWidget):
         lines = []
         second = facts.second
         if facts.outcome == "continued" and second is not None and facts.margin is not None:
-            if facts.margin < 0:
-                lines.append(
-                    self.tr("It was closer to {0}, by {1}, which a better fitting detection took.").format(
-                        self._name(second.name), _points(-facts.margin)
-                    )
-                )
-            elif second.name is None:
+            if second.name is None:
                 lines.append(self.tr("No other track came as close as a new one."))
             else:
                 lines.append(

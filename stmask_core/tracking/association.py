@@ -27,8 +27,7 @@ class AssociationSettings:
     cosine. A track is shown while its age is at most ``keep``, its mask covers more than ``min_area``
     prototype pixels and its score, multiplied by ``decay`` each frame it is carried, is above
     ``min_score``. retire_after: forget tracks older than this; None keeps all, as released. wins: what
-    decides between two detections of one track: their own score, or that of the association; with "pairs"
-    the latter too, and the loser may continue its next best track.
+    decides between two detections of one track.
     """
 
     similarity: Literal["half_cosine", "cosine"] = "half_cosine"
@@ -36,7 +35,7 @@ class AssociationSettings:
     box_weight: float = 2.0
     new_similarity: float = 0.5
     new_iou: float = 0.3
-    wins: Literal["score", "association", "pairs"] = "score"
+    wins: Literal["score", "association"] = "score"
     keep: int = 10
     min_area: int = 1
     min_score: float = 0.05
@@ -80,18 +79,13 @@ def decide(terms: ScoreTerms, detection_scores: Floats, settings: AssociationSet
     """Give each detection its track, or a new one; detections in their order, best first.
 
     Equal scores go to "new", then to the older track. A track goes to the best of its detections (the first
-    on equal scores); the others are lost, they never begin a track, but with ``wins`` "pairs" may continue
-    another.
+    on equal scores); the others are lost, they never begin a track.
     """
     count, known = terms.cosine.shape
     scores = np.full((count, known + 1), settings.new_score, np.float32)
     scores[:, 1:] = terms.total(settings)
     wanted = scores.argmax(1) - 1
     outcomes = np.where(wanted < 0, NEW, LOST).astype(np.uint8)
-    if settings.wins == "pairs":
-        for row, track in best_pairs_first(scores[:, 1:], scores[:, :1]):
-            wanted[row], outcomes[row] = track, TAKEN
-        return Decision(wanted.astype(np.int64), outcomes)
     weight = detection_scores if settings.wins == "score" else scores.max(1, initial=0.0)
     best: dict[int, int] = {}
     for row, track in enumerate(wanted.tolist()):
@@ -99,20 +93,6 @@ def decide(terms: ScoreTerms, detection_scores: Floats, settings: AssociationSet
             best[track] = row
     outcomes[list(best.values())] = TAKEN
     return Decision(wanted.astype(np.int64), outcomes)
-
-
-def best_pairs_first(scores: Floats, least: Floats) -> list[tuple[int, int]]:
-    """Row and column of the highest of ``scores`` (N, M), then of the highest of all other rows and columns.
-
-    Ends where no score is above its row's ``least`` (N, 1). Of equal scores the first row's, then column's.
-    """
-    left = np.where(scores > least, scores, -np.inf)
-    pairs = []
-    while left.size and np.isfinite(left.max()):
-        row, column = divmod(int(left.argmax()), left.shape[1])
-        pairs.append((row, column))
-        left[row], left[:, column] = -np.inf, -np.inf
-    return pairs
 
 
 def pairwise_box_iou(a: Floats, b: Floats) -> Floats:

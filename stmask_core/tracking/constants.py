@@ -49,10 +49,10 @@ def _constant(name: str, text: str) -> Any:
     default = {f.name: f.default for f in fields(AssociationSettings)}
     if name not in default:
         raise ValueError(f"there is no constant {name}; there are new_score, {', '.join(default)}")
-    choices = {"similarity": ("half_cosine", "cosine"), "wins": ("score", "association", "pairs")}.get(name)
+    choices = {"similarity": ("half_cosine", "cosine"), "wins": ("score", "association")}.get(name)
     if choices is not None:
         if text not in choices:
-            raise ValueError(f"{name} is {', '.join(choices[:-1])} or {choices[-1]}, not {text}")
+            raise ValueError(f"{name} is {' or '.join(choices)}, not {text}")
         return text
     if name == "retire_after" and text.lower() == "none":
         return None

@@ -386,18 +386,6 @@ def test_a_winner_that_was_less_like_the_track_is_told(why_panel):
     assert "wanted it" in why_panel.details.text()
 
 
-def test_a_second_choice_is_told(why_panel):
-    settings = replace(RELEASED, wins="pairs")
-    evidence = evidence_of(
-        [[0.9, 0], [0.8, 0.9]], [[0.9, 0], [0.9, 0.5]], [[0.9, 0], [0.8, 0.4]], [0.9, 0.8], [3, 5], settings
-    )
-    why_panel.show_facts(why_of(evidence, 5, NAMES, settings))
-    assert (
-        "It was closer to #11 Rex, by 1.15, which a better fitting detection took."
-        in why_panel.details.text()
-    )
-
-
 def test_what_was_left_out_is_restored_with_one_click_and_a_candidate_is_chosen_with_keys(why_panel, crowd):
     restored = listen(why_panel.left_out.restore_wanted)
     pointed_at = listen(why_panel.left_out.pointed_at)

@@ -9,8 +9,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 import stmask_core as sc
 from stmask_core.engine.clip import ClipRun, RunSettings, track_clip
@@ -221,35 +219,6 @@ def test_decisions_follow_the_released_rules():
     # equal scores: the first keeps the track; no overlap: new; a tie between tracks: the older one
     assert decision.tracks.tolist() == [0, 0, -1, 0]
     assert decision.outcomes.tolist() == [TAKEN, LOST, NEW, LOST]
-
-
-def test_the_loser_of_a_track_may_continue_its_next_best():
-    similar = np.array([[0.9, 0.1], [0.8, 0.6], [0.7, 0.2]], np.float32)
-    terms = ScoreTerms(np.zeros_like(similar), similar, np.zeros_like(similar))
-    settings = AssociationSettings(new_similarity=0.6, new_iou=0.0, wins="pairs")
-    decision = decide(terms, np.array([0.1, 0.5, 0.9], np.float32), settings)
-    assert decision.tracks.tolist() == [0, 1, 0]
-    assert decision.outcomes.tolist() == [TAKEN, TAKEN, LOST], "what was like a track only is no new object"
-
-
-@given(
-    st.integers(0, 5).flatmap(
-        lambda tracks: st.lists(st.lists(st.integers(0, 20), min_size=tracks, max_size=tracks), max_size=6)
-    )
-)
-def test_no_two_would_rather_have_each_other(rows):
-    similar = np.array(rows, np.float32).reshape(len(rows), len(rows[0]) if rows else 0) / 20
-    terms = ScoreTerms(np.zeros_like(similar), similar, np.zeros_like(similar))
-    settings = AssociationSettings(new_similarity=0.9, new_iou=0.0, wins="pairs")
-    decision = decide(terms, np.ones(len(rows), np.float32), settings)
-    totals, taken = terms.total(settings), decision.outcomes == TAKEN
-    assert len(set(decision.tracks[taken].tolist())) == taken.sum()
-    assert ((decision.outcomes == NEW) == (totals.max(1, initial=0.0) <= np.float32(0.9))).all()
-    got = np.where(taken, totals[np.arange(len(rows)), decision.tracks] if totals.size else 0, 0.9)
-    for column in range(totals.shape[1]):
-        holder = np.flatnonzero(taken & (decision.tracks == column))
-        held = totals[holder[0], column] if len(holder) else np.float32(0.9)
-        assert not ((totals[:, column] > held) & (totals[:, column] > got)).any()
 
 
 def test_track_scores_are_means_and_categories_majorities(model, pictures):

@@ -43,7 +43,6 @@ OTHERS = {
     "the paper": "paper",
     "similarity alone": "mask_weight=0 box_weight=0 new_score=0.9",
     "the tie rule": "wins=association",
-    "second choices": "wins=pairs",
     "what is shown": "keep=1 decay=0.5 min_score=0.2 min_area=40",
 }
 
