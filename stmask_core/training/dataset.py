@@ -74,7 +74,7 @@ class Pairs:
             first += len(part.clips)
             self._parts.append((np.array(rows, np.int64).reshape(-1, 2), part.repeat))
         self.epoch_length = sum(round(len(rows) * repeat) for rows, repeat in self._parts)
-        self._orders: dict[int, NDArray[np.int64]] = {}
+        self._orders: dict[int, NDArray[np.int64]] = {}  # no lru_cache: readers may get this pickled
 
     def batch(self, step: int, pairs: int, *, rank: int = 0, world: int = 1) -> PairBatch:
         """The pairs of one step of one process. Tensors are on the CPU.

@@ -215,9 +215,8 @@ def mask_loss(raw: RawOutput, positives: Positives, batch: PairBatch, options: L
     """Binary cross-entropy of assembled masks, per pixel of the box, weighted mean over the frames."""
     chosen, counts = some_of_each(positives.frames, positives.count, options.most_masks)
     weights = positives.weights[chosen]
-    if options.most_masks:  # those stand for all
-        all_of_frame = members(positives.frames, positives.count)[positives.frames[chosen]]
-        weights = weights * (all_of_frame / options.most_masks).clamp(min=1)
+    if options.most_masks:  # those stand for all of their frame
+        weights = weights.clamp(min=1 / options.most_masks)
     windows = enlarged(positives.boxes[chosen].detach())
     masks = assemble_masks_of_frames(raw.prototypes, positives.coefficients[chosen], windows, counts)
     losses, size = mask_entropy(masks, batch.masks, positives.objects[chosen], options)
