@@ -20,7 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stmask_core.cli import print_json
-from stmask_core.cli.model_options import ASSOCIATION, SET, association_from, changed_constants
+from stmask_core.cli.model_options import (
+    ASSOCIATION,
+    SET,
+    VARIANT,
+    association_from,
+    changed_constants,
+    named_variants,
+)
 from stmask_core.cli.progress import with_progress
 from stmask_core.engine.clip import RunSettings, track_clip
 from stmask_core.engine.results import ClipTally
@@ -100,14 +107,15 @@ class Measurement:
 @click.option("--any-category", is_flag=True, help="Ignore categories.")
 @ASSOCIATION
 @SET
+@VARIANT
 @click.option("--min-score", default=0.0, show_default=True, help="Masks below it are not counted as shown.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
 def command(
     weights: Path, annotations: Path, media: Path, clips: int, any_category: bool,
-    association: str, constants: tuple[str, ...], min_score: float, as_json: bool,
+    association: str, constants: tuple[str, ...], variants: tuple[str, ...], min_score: float, as_json: bool,
 ) -> None:  # fmt: skip
     """AP, HOTA, recall and speed of weights on annotated video, with and without temporal fusion."""
-    model = load_model(weights, device="cpu")
+    model = load_model(weights, device="cpu", choices=named_variants(variants))
     settings = RunSettings(
         association=changed_constants(association_from(association, model), constants), evidence=False
     )

@@ -31,6 +31,16 @@ ASSOCIATION = click.option(
     " the released code, with box IoU, above 1.4; the paper's Eq. 15-16.",
 )
 
+VARIANT = click.option(
+    "--variant",
+    "variants",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Use the weights otherwise than the released code: aligned_offsets=paper, carried_boxes=paper,"
+    " centerness_order=correct, mask_windows=trained. May be given several times. All differences of paper"
+    " and code: docs/guide/model.md.",
+)
+
 OPTIONS = (
     click.option(
         "--weights", default="demo", show_default=True, help="A weights file, or demo: the one in the box."
@@ -69,15 +79,7 @@ OPTIONS = (
         help="Forget tracks not seen for this many frames: they cost time, but can come back (released: never"
         " forgotten).",
     ),
-    click.option(
-        "--variant",
-        "variants",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="Use the weights otherwise than the released code: aligned_offsets=paper, carried_boxes=paper,"
-        " centerness_order=correct. May be given several times. All differences of paper and code:"
-        " docs/guide/model.md.",
-    ),
+    VARIANT,
     click.option(
         "--score", type=click.FloatRange(0, 1), help="Least class score of a detection (released: 0.05)."
     ),
@@ -106,7 +108,7 @@ def model_from(options: dict[str, Any]) -> Model:
         _names(options["categories"]),
         options["device"],
         options["precision"],
-        dict(_pair(text, "--variant") for text in options["variants"]),
+        named_variants(options["variants"]),
     )
     for notice in model.notices:
         click.echo(f"note: {notice}", err=True)
@@ -156,6 +158,11 @@ def named_constants(texts: Sequence[str]) -> dict[str, str]:
     """What ``--set`` says, by name."""
     pairs = (_pair(text, "--set") for text in texts)
     return {name.strip(): value.strip() for name, value in pairs}
+
+
+def named_variants(texts: Sequence[str]) -> dict[str, str]:
+    """What ``--variant`` says, by name."""
+    return dict(_pair(text, "--variant") for text in texts)
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:

@@ -72,9 +72,9 @@ def about(run: ModelRun) -> dict[str, Any]:
 
     names = (
         "network", "precision", "categories", "detection", "resize", "input_size", "temporal_fusion",
-        *VARIANTS,
     )  # fmt: skip
     settings = {name: run.settings.get(name) for name in names}
+    settings |= {name: run.settings[name] for name in VARIANTS if name in run.settings}
     return {"checksum": run.checksum, "first": run.first, "last": run.last, "settings": settings}
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from stmask_core.cli import print_json
-from stmask_core.cli.model_options import SET, changed_constants, named_constants
+from stmask_core.cli.model_options import SET, VARIANT, changed_constants, named_constants, named_variants
 from stmask_core.errors import CheckpointError
 
 
@@ -23,6 +23,7 @@ from stmask_core.errors import CheckpointError
     help="With --compact: write the mean of FILE and this, which one was trained on from the other.",
 )
 @SET
+@VARIANT
 @click.option("--networks", is_flag=True, help="List the architectures that recipes and build_model know.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
 def command(
@@ -30,13 +31,13 @@ def command(
     compact: Path | None,
     mean_with: Path | None,
     constants: tuple[str, ...],
+    variants: tuple[str, ...],
     networks: bool,
     as_json: bool,
 ) -> None:
     """List the released checkpoints, or say what FILE is.
 
-    With --compact, --set writes the constants of identity that suit the weights into them; runs take them
-    from there.
+    With --compact, --set and --variant write what suits the weights into them; runs take it from there.
     """
     if networks:
         known = described_networks()
@@ -45,9 +46,9 @@ def command(
     if compact is not None:
         if file is None:
             raise click.UsageError("--compact needs a FILE.")
-        write_compact(file, compact, mean_with, constants)
-    elif mean_with is not None or constants:
-        raise click.UsageError("--mean-with and --set need --compact.")
+        write_compact(file, compact, mean_with, constants, variants)
+    elif mean_with is not None or constants or variants:
+        raise click.UsageError("--mean-with, --set and --variant need --compact.")
     answer: Any = released_files() if file is None else describe(file)
     if as_json:
         print_json(answer)
@@ -58,13 +59,19 @@ def command(
 
 
 def write_compact(
-    file: Path, target: Path, mean_with: Path | None = None, constants: Sequence[str] = ()
+    file: Path,
+    target: Path,
+    mean_with: Path | None = None,
+    constants: Sequence[str] = (),
+    variants: Sequence[str] = (),
 ) -> None:
     """The same weights in a quarter of the space, with configuration and categories inside.
 
     mean_with: another file; what is written is the mean of both. constants: NAME=VALUE, of identity.
+    variants: NAME=VALUE, departures from the released code.
     """
     from stmask_core.model.checkpoint import read_checkpoint, save_checkpoint
+    from stmask_core.model.config import variant
     from stmask_core.model.mean_weights import mean_weights
     from stmask_core.tracking.association import AssociationSettings
 
@@ -73,6 +80,10 @@ def write_compact(
     checkpoint = read_checkpoint(file)
     if mean_with is not None:
         checkpoint = mean_weights(read_checkpoint(mean_with), checkpoint)
+    try:
+        checkpoint = replace(checkpoint, config=variant(checkpoint.config, named_variants(variants)))
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.", param_hint="--variant") from error
     extra = {**checkpoint.extra, "identity": identity} if identity else checkpoint.extra
     save_checkpoint(target, checkpoint.network(), checkpoint.categories, extra, compact=True)
 

@@ -146,7 +146,7 @@ class ClipTracker:
             torch.from_numpy(tracks.objects.boxes).to(place),
             torch.from_numpy(tracks.objects.coefficients).to(place),
         )
-        masks = assemble_masks(prototypes, coefficients, boxes)
+        masks = assemble_masks(prototypes, coefficients, boxes, self._model.config.mask_windows)
         self._tracker.carry(boxes.cpu().numpy(), coefficients.cpu().numpy(), masks.cpu().numpy())
 
     def _record(

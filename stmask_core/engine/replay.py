@@ -200,7 +200,8 @@ class _Fusion:
                 torch.from_numpy(objects.boxes).to(place),
                 torch.from_numpy(objects.coefficients).to(place),
             )
-            soft = assemble_masks(self._maps[frame].prototypes, coefficients, boxes).cpu().numpy()
+            windows, prototypes = self._model.config.mask_windows, self._maps[frame].prototypes
+            soft = assemble_masks(prototypes, coefficients, boxes, windows).cpu().numpy()
         except RuntimeError as error:
             raise FormatError(f"The maps of frame {frame} do not fit the network.", AGAIN) from error
         return Objects(

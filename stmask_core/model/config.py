@@ -13,6 +13,9 @@ from typing import Any, Literal
 Calibration = Literal["adaptive", "aligned"]
 """How a branch's kernels follow the predicted box: learned offsets (paper Eq. 5) or derived (Eq. 6-8)."""
 
+MaskWindows = Literal["released", "trained"]
+"""Where a mask may be: in its box, or in the box 1.2 times as large, in which training compares masks."""
+
 FINEST_STRIDE = 8  # input pixels per cell of P3; every level doubles it
 
 FCA_KERNELS = ((3, 3), (3, 5), (5, 3))
@@ -44,6 +47,7 @@ class ModelConfig:
     track_calibration: Calibration | None = None
     aligned_offsets: Literal["released", "paper"] = "released"  # with the box variances, or raw (Eq. 7-8)
     carried_boxes: Literal["released", "paper"] = "released"  # decoded with the box variances, or raw
+    mask_windows: MaskWindows = "released"
     centerness: bool = True  # not in the paper
     centerness_order: Literal["released", "correct"] = "released"  # rows (k,y,x), or (y,x,k) as the rest
     temporal_fusion: bool = True
@@ -114,6 +118,8 @@ def _check_kind(name: str, value: Any, default: Any) -> None:
         good = value in (None, "adaptive", "aligned")
     elif name in ("aligned_offsets", "carried_boxes"):
         good = value in ("released", "paper")
+    elif name == "mask_windows":
+        good = value in ("released", "trained")
     elif name == "centerness_order":
         good = value in ("released", "correct")
     elif name == "temporal_features":
@@ -132,6 +138,7 @@ VARIANTS: Mapping[str, tuple[str, str]] = {
     "aligned_offsets": ("released", "paper"),
     "carried_boxes": ("released", "paper"),
     "centerness_order": ("released", "correct"),
+    "mask_windows": ("released", "trained"),
 }
 """Choices that change what a network computes, but no parameter."""
 

@@ -7,13 +7,24 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from stmask_core.model.box_coding import center_form, corner_form
+from stmask_core.model.config import MaskWindows
 
-def assemble_masks(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> Tensor:
+WINDOW_SCALE = 1.2
+"""By this training enlarges the predicted box before it crops the mask that is compared with the truth."""
+
+
+def assemble_masks(
+    prototypes: Tensor, coefficients: Tensor, boxes: Tensor, windows: MaskWindows = "released"
+) -> Tensor:
     """Soft masks (N, Hp, Wp) in 0..1; zero outside each box's window.
 
-    prototypes: (Hp, Wp, P) after ReLU. coefficients: (N, P) raw, before tanh.
-    boxes: (N, 4) xyxy normalised; the window is the box plus one prototype pixel all around, not rounded.
+    prototypes: (Hp, Wp, P) after ReLU. coefficients: (N, P) raw, before tanh. boxes: (N, 4) xyxy normalised;
+    the window is the box ("released"), or the box ``enlarged`` ("trained"), plus one prototype pixel all
+    around, not rounded.
     """
+    if windows == "trained":
+        boxes = enlarged(boxes)
     return assemble_masks_of_frames(prototypes[None], coefficients, boxes, [len(coefficients)])
 
 
@@ -29,6 +40,12 @@ def assemble_masks_of_frames(
     logits = torch.cat(products) if len(products) > 1 else products[0]  # (N, Hp*Wp)
     masks = torch.sigmoid(logits).reshape(-1, height, width)
     return masks * crop_windows(boxes, height, width)
+
+
+def enlarged(boxes: Tensor) -> Tensor:
+    """Boxes (N, 4) ``WINDOW_SCALE`` times as wide and high, cut to the image; normalised xyxy."""
+    form = center_form(boxes)
+    return corner_form(torch.cat([form[:, :2], form[:, 2:] * WINDOW_SCALE], 1)).clamp(1e-5, 1)
 
 
 def crop_windows(boxes: Tensor, height: int, width: int) -> Tensor:

@@ -83,7 +83,7 @@ class _Candidates:
         """What suppression keeps, best first."""
         raw, row, kept = self._raw, self._row, self._kept
         boxes, (coefficients, embeddings) = self._boxes[kept], raw.described(row, self._anchors[kept])
-        masks = assemble_masks(raw.prototypes[row], coefficients, boxes)
+        masks = assemble_masks(raw.prototypes[row], coefficients, boxes, raw.mask_windows)
         return Detections(
             boxes=_array(boxes),
             classes=self._classes.cpu().numpy() + 1,
@@ -106,7 +106,8 @@ class _Candidates:
         alike = pairwise_iou(self._boxes[order], self._boxes[self._kept])
         order = order[(alike <= SAME_BOX_IOU).all(1)][:CONSIDERED]
         coefficients, _ = self._raw.described(self._row, self._anchors[order])
-        soft = _array(assemble_masks(self._raw.prototypes[self._row], coefficients, self._boxes[order]))
+        raw, boxes = self._raw, self._boxes[order]
+        soft = _array(assemble_masks(raw.prototypes[self._row], coefficients, boxes, raw.mask_windows))
         bits = np.concatenate([found.masks, soft]).reshape(len(found) + len(soft), -1) > MASK_THRESHOLD
         cells = bits.astype(np.float32)
         common, areas = cells @ cells[len(found) :].T, cells.sum(1)  # exact: counts below 2**24

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from stmask_core.model.anchors import pyramid_anchors
 from stmask_core.model.backbones import build_backbone
 from stmask_core.model.box_coding import center_form, decode_boxes
-from stmask_core.model.config import ModelConfig
+from stmask_core.model.config import MaskWindows, ModelConfig
 from stmask_core.model.fpn import FeaturePyramid, Pyramid, prototype_net
 from stmask_core.model.heads import PredictionHead
 from stmask_core.model.local_branches import LocalBranches, can_be_local
@@ -51,6 +51,7 @@ class RawOutput:
         Tensor  # (B, C, h, w), head tower at the correlation level; as in the paper: its pyramid map
     )
     correlation_map: Tensor  # (B, C, h, w), the pyramid map of the correlation level
+    mask_windows: MaskWindows = "released"  # which of ``assemble_masks`` the configuration asks for
     local: LocalBranches | None = None  # when coefficients and embeddings have no rows: looks them up
 
     def described(self, row: int, anchors: Tensor) -> tuple[Tensor, Tensor]:
@@ -105,6 +106,7 @@ class STMask(nn.Module):
             pyramid=pyramid,
             tower_features=levels[chosen].tower if pools_tower else pyramid[chosen],
             correlation_map=pyramid[chosen],
+            mask_windows=self.config.mask_windows,
             local=None if dense else LocalBranches(head, tuple(level.tower for level in levels)),
         )
 

@@ -13,15 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stmask_core.model.box_coding import center_form, corner_form, decode_boxes, encode_boxes
-from stmask_core.model.mask_assembly import assemble_masks_of_frames
+from stmask_core.model.box_coding import center_form, decode_boxes, encode_boxes
+from stmask_core.model.mask_assembly import assemble_masks_of_frames, enlarged
 from stmask_core.model.stmask import RawOutput, STMask
 from stmask_core.model.temporal import fusion_map, roi_align_of_maps, sanitise_rois
 from stmask_core.training.batch import PairBatch
 from stmask_core.training.matching import NEGATIVES_PER_POSITIVE, Targets, match_batch, mine_background
-
-WINDOW_SCALE = 1.2
-"""The predicted box is enlarged by this before it crops the mask that is compared with the truth."""
 
 
 @dataclass(frozen=True)
@@ -240,12 +237,6 @@ def some_of_each(groups: Tensor, count: int, most: int) -> tuple[Tensor, list[in
     shuffled = (groups + torch.rand(len(groups), device=groups.device, dtype=torch.float64)).argsort()
     place = torch.arange(len(groups), device=groups.device) - (sizes.cumsum(0) - sizes)[groups]
     return shuffled[place < most], sizes.clamp(max=most).tolist()
-
-
-def enlarged(boxes: Tensor) -> Tensor:
-    """Boxes (N, 4) 1.2 times as wide and high, cut to the image; normalised xyxy."""
-    form = center_form(boxes)
-    return corner_form(torch.cat([form[:, :2], form[:, 2:] * WINDOW_SCALE], 1)).clamp(1e-5, 1)
 
 
 def mask_entropy(

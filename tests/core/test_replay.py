@@ -417,7 +417,7 @@ def test_recorded_again_it_is_the_run(project, capsys):
     assert found["applied"] is None
 
 
-@pytest.mark.parametrize("variant", ["carried_boxes", "centerness_order"])
+@pytest.mark.parametrize("variant", ["carried_boxes", "centerness_order", "mask_windows"])
 def test_a_run_off_the_released_code_is_recorded_as_it_ran(tmp_path, capsys, variant):
     write_tiny_weights(tmp_path / "tiny.safetensors")
     clip = write_clip(tmp_path / "clip.mp4", 10, size=(160, 96))

@@ -323,6 +323,15 @@ def test_masks_are_soft_inside_and_zero_outside():
     assert crop_windows(torch.tensor([[0.9, 0.9, 0.1, 0.1]]), 10, 20).any()  # corners in any order
 
 
+def test_windows_of_training_show_what_a_box_too_small_cuts_off():
+    whole = torch.full((40, 60, 1), 3.0), torch.full((1, 1), 2.0)  # sure of every pixel
+    box = torch.tensor([[0.25, 0.25, 0.75, 0.75]])
+    released, trained = (assemble_masks(*whole, box, windows)[0] > 0.5 for windows in ("released", "trained"))
+    assert (trained.sum(0).max(), trained.sum(1).max()) == (26, 38)  # 1.2 times 20 and 30, and a cell around
+    assert (released.sum(0).max(), released.sum(1).max()) == (22, 32)
+    assert (trained >= released).all()
+
+
 def test_released_configurations_differ_only_where_the_table_says():
     assert CONFIGS["STMask_plus_base_ada_YTVIS2021"] == CONFIGS["STMask_plus_base_ada"]
     assert CONFIGS["STMask_plus_base_ali_OVIS"] == replace(CONFIGS["STMask_plus_base_ali"], num_classes=26)

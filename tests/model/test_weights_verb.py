@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from stmask_core.cli import main
 from stmask_core.cli.weights import command
+from stmask_core.engine.session import load_model
 from stmask_core.model.checkpoint import read_checkpoint, save_checkpoint
 from stmask_core.model.config import CONFIGS
 from stmask_core.model.initialise import new_network
@@ -38,13 +39,29 @@ def test_networks_by_name():
     assert "P3, 13x13" in next(line for line in lines if line.startswith("table3_p3_13"))
 
 
-def test_constants_of_identity_that_make_no_sense_are_not_written(tmp_path):
+def test_what_suits_weights_that_makes_no_sense_is_not_written(tmp_path):
     path, out = tmp_path / "own.safetensors", tmp_path / "small.safetensors"
     save_checkpoint(path, new_network(TINY), NAMES)
-    for words in (["--compact", str(out), "--set", "kept=2"], ["--set", "keep=2"]):
+    for words in (
+        ["--compact", str(out), "--set", "kept=2"],
+        ["--set", "keep=2"],
+        ["--compact", str(out), "--variant", "mask_windows=wide"],
+        ["--variant", "mask_windows=trained"],
+    ):
         result = CliRunner().invoke(command, [str(path), *words])
         assert result.exit_code == 2
         assert not out.exists()
+
+
+def test_weights_keep_a_departure_from_the_released_code(tmp_path):
+    path, out = tmp_path / "own.safetensors", tmp_path / "small.safetensors"
+    save_checkpoint(path, new_network(TINY), NAMES)
+    asked(path, "--compact", out, "--variant", "mask_windows=trained")
+    model = load_model(out, device="cpu", precision="fp32")
+    assert model.choices["mask_windows"] == "trained"
+    assert model.ready(torch.zeros(1, 3, 96, 160)).mask_windows == "trained"
+    back = load_model(out, device="cpu", precision="fp32", choices={"mask_windows": "released"})
+    assert back.ready(torch.zeros(1, 3, 96, 160)).mask_windows == "released"
 
 
 def test_compact_copy(tmp_path):
