@@ -36,6 +36,7 @@ from stmask_core.engine.results import ClipTally, TrackTally
 from stmask_core.engine.session import Model
 from stmask_core.errors import FormatError
 from stmask_core.formats.atomic import atomic_path
+from stmask_core.model.config import VARIANTS
 from stmask_core.run_results import keep_tally
 from stmask_core.structures.detections import Detections
 from stmask_core.structures.evidence import evidence_to_bytes
@@ -177,9 +178,11 @@ def _is_of_plan(run: ModelRun, plan: RunPlan, model: Model, settings: RunSetting
     found = (run.video, run.first, run.last, run.checksum, run.beside)
     same_plan = found == (plan.video, plan.first, plan.last, plan.checksum, plan.beside)
     now = described(model, settings)
-    # What the network has anyway need not be in a record, and older ones have it not.
+    # What the network has anyway need not be in a record, and older ones have it not. A choice that was not
+    # there yet was made as released.
     asked = now.keys() - {"device", "correlation_reach"}
-    return same_plan and all(run.settings.get(name) == now[name] for name in asked)
+    was = {**{name: released for name, (released, _) in VARIANTS.items()}, **run.settings}
+    return same_plan and all(was.get(name) == now[name] for name in asked)
 
 
 @dataclass(frozen=True)

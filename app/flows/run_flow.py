@@ -314,11 +314,13 @@ def _devices() -> list[tuple[str, str]]:
 
 def _settings_of(request: RunRequest, model: Model) -> RunSettings:
     from stmask_core.engine.clip import RunSettings
+    from stmask_core.model.postprocess import DetectionSettings
 
     association = model.association
     if request.retire is not None:
         association = replace(association, retire_after=request.retire)
     return RunSettings(
+        detection=DetectionSettings(suppression=model.suppression),
         association=association,
         resize="letterbox" if request.letterbox else "squash",
         batch=request.batch,

@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 from stmask_core.cli import print_json
 from stmask_core.cli.model_options import (
     ASSOCIATION,
+    NMS,
     SET,
     VARIANT,
     association_from,
     changed_constants,
+    detection_from,
     named_variants,
 )
 from stmask_core.cli.progress import with_progress
@@ -107,17 +109,21 @@ class Measurement:
 @click.option("--any-category", is_flag=True, help="Ignore categories.")
 @ASSOCIATION
 @SET
+@NMS
 @VARIANT
 @click.option("--min-score", default=0.0, show_default=True, help="Masks below it are not counted as shown.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
 def command(
     weights: Path, annotations: Path, media: Path, clips: int, any_category: bool,
-    association: str, constants: tuple[str, ...], variants: tuple[str, ...], min_score: float, as_json: bool,
+    association: str, constants: tuple[str, ...], nms: str, variants: tuple[str, ...], min_score: float,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """AP, HOTA, recall and speed of weights on annotated video, with and without temporal fusion."""
     model = load_model(weights, device="cpu", choices=named_variants(variants))
     settings = RunSettings(
-        association=changed_constants(association_from(association, model), constants), evidence=False
+        detection=detection_from(nms, model),
+        association=changed_constants(association_from(association, model), constants),
+        evidence=False,
     )
     content = json.loads(annotations.read_text(encoding="utf-8"))
     videos = content["videos"][: clips or None]

@@ -12,6 +12,7 @@ from stmask_core.errors import MissingDependency
 if TYPE_CHECKING:
     from stmask_core.engine.clip import RunSettings
     from stmask_core.engine.session import Model
+    from stmask_core.model.postprocess import DetectionSettings
     from stmask_core.tracking.association import AssociationSettings
 
 SET = click.option(
@@ -41,6 +42,16 @@ VARIANT = click.option(
     " and code: docs/guide/model.md.",
 )
 
+NMS = click.option(
+    "--nms",
+    type=click.Choice(["weights", "cross_class", "per_class", "greedy"]),
+    default="weights",
+    show_default=True,
+    help="Suppress overlapping detections as the weights ask for (the authors' ask for nothing, which is"
+    " cross_class); over all classes; within each (published AP); over all classes as in the paper: only what"
+    " is kept suppresses, at most 100 are kept.",
+)
+
 OPTIONS = (
     click.option(
         "--weights", default="demo", show_default=True, help="A weights file, or demo: the one in the box."
@@ -63,14 +74,7 @@ OPTIONS = (
         show_default=True,
         help="temporal: with temporal fusion; plain: frame by frame.",
     ),
-    click.option(
-        "--nms",
-        type=click.Choice(["cross_class", "per_class", "greedy"]),
-        default="cross_class",
-        show_default=True,
-        help="Suppress overlapping detections over all classes, or within each (published AP), or over all"
-        " classes as in the paper: only what is kept suppresses, at most 100 are kept.",
-    ),
+    NMS,
     ASSOCIATION,
     SET,
     click.option(
@@ -120,9 +124,8 @@ def settings_from(options: dict[str, Any], model: Model) -> RunSettings:
     from dataclasses import replace
 
     from stmask_core.engine.clip import RunSettings
-    from stmask_core.model.postprocess import DetectionSettings
 
-    detection = DetectionSettings(suppression=options["nms"])
+    detection = detection_from(options["nms"], model)
     if options["score"] is not None:
         detection = replace(detection, min_class_score=options["score"])
     association = association_from(options["association"], model)
@@ -135,6 +138,14 @@ def settings_from(options: dict[str, Any], model: Model) -> RunSettings:
         batch=options["batch"],
         temporal_fusion=options["tracker"] == "temporal",
     )
+
+
+def detection_from(nms: str, model: Model) -> DetectionSettings:
+    """What ``--nms`` stands for."""
+    from stmask_core.model.postprocess import SUPPRESSIONS, DetectionSettings
+
+    named = {"weights": model.suppression} | {known: known for known in SUPPRESSIONS}
+    return DetectionSettings(suppression=named[nms])
 
 
 def association_from(choice: str, model: Model) -> AssociationSettings:

@@ -23,6 +23,11 @@ from stmask_core.errors import CheckpointError
     help="With --compact: write the mean of FILE and this, which one was trained on from the other.",
 )
 @SET
+@click.option(
+    "--nms",
+    type=click.Choice(["cross_class", "per_class", "greedy"]),
+    help="With --compact: the kind of NMS that suits the weights.",
+)
 @VARIANT
 @click.option("--networks", is_flag=True, help="List the architectures that recipes and build_model know.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
@@ -31,13 +36,15 @@ def command(
     compact: Path | None,
     mean_with: Path | None,
     constants: tuple[str, ...],
+    nms: str | None,
     variants: tuple[str, ...],
     networks: bool,
     as_json: bool,
 ) -> None:
     """List the released checkpoints, or say what FILE is.
 
-    With --compact, --set and --variant write what suits the weights into them; runs take it from there.
+    With --compact, --set, --nms and --variant write what suits the weights into them; runs take it from
+    there.
     """
     if networks:
         known = described_networks()
@@ -46,9 +53,9 @@ def command(
     if compact is not None:
         if file is None:
             raise click.UsageError("--compact needs a FILE.")
-        write_compact(file, compact, mean_with, constants, variants)
-    elif mean_with is not None or constants or variants:
-        raise click.UsageError("--mean-with, --set and --variant need --compact.")
+        write_compact(file, compact, mean_with, constants, nms, variants)
+    elif mean_with is not None or constants or nms or variants:
+        raise click.UsageError("--mean-with, --set, --nms and --variant need --compact.")
     answer: Any = released_files() if file is None else describe(file)
     if as_json:
         print_json(answer)
@@ -63,12 +70,13 @@ def write_compact(
     target: Path,
     mean_with: Path | None = None,
     constants: Sequence[str] = (),
+    nms: str | None = None,
     variants: Sequence[str] = (),
 ) -> None:
     """The same weights in a quarter of the space, with configuration and categories inside.
 
     mean_with: another file; what is written is the mean of both. constants: NAME=VALUE, of identity.
-    variants: NAME=VALUE, departures from the released code.
+    nms: a ``Suppression``. variants: NAME=VALUE, departures from the released code.
     """
     from stmask_core.model.checkpoint import read_checkpoint, save_checkpoint
     from stmask_core.model.config import variant
@@ -84,7 +92,8 @@ def write_compact(
         checkpoint = replace(checkpoint, config=variant(checkpoint.config, named_variants(variants)))
     except ValueError as error:
         raise click.BadParameter(f"{error}.", param_hint="--variant") from error
-    extra = {**checkpoint.extra, "identity": identity} if identity else checkpoint.extra
+    asked = {"identity": identity, "suppression": nms}
+    extra = checkpoint.extra | {name: value for name, value in asked.items() if value}
     save_checkpoint(target, checkpoint.network(), checkpoint.categories, extra, compact=True)
 
 

@@ -16,6 +16,7 @@ from stmask_core.model.ablations import NETWORKS
 from stmask_core.model.checkpoint import read_checkpoint, require_categories
 from stmask_core.model.config import VARIANTS, ModelConfig, variant
 from stmask_core.model.inference import fastest_dtype, optimise_for_inference
+from stmask_core.model.postprocess import SUPPRESSIONS, Suppression
 from stmask_core.model.stmask import STMask
 from stmask_core.tracking.association import AssociationSettings
 from stmask_core.tracking.constants import constants_of_json
@@ -29,7 +30,8 @@ class Model:
     """A network on its device. ``network`` has the released keys; ``ready`` is the copy that runs.
 
     categories: names of ids 1..K. notices: what a user should hear of (guesses, dropped entries).
-    association: the constants of identity that suit these weights; the released code's unless they say more.
+    association, suppression: the constants of identity and the kind of NMS that suit these weights; the
+    released code's unless they say more.
     """
 
     network: STMask
@@ -41,6 +43,7 @@ class Model:
     notices: tuple[str, ...] = ()
     extra: dict[str, object] = field(default_factory=dict)
     association: AssociationSettings = field(default_factory=AssociationSettings)
+    suppression: Suppression = "cross_class"
 
     @property
     def config(self) -> ModelConfig:
@@ -84,12 +87,15 @@ def load_model(
     except ValueError as error:
         raise InferenceError(f"There is no such variant: {error}.") from error
     association = association_of_weights(checkpoint.extra, Path(path).name)
+    suppression = suppression_of_weights(checkpoint.extra, Path(path).name)
     if association != AssociationSettings():
         asked = ", ".join(f"{key}={value}" for key, value in checkpoint.extra["identity"].items())
         notices = (*notices, f"Identity as these weights ask for: {asked}.")
+    if suppression != "cross_class":
+        notices = (*notices, f"NMS as these weights ask for: {suppression}.")
     network = checkpoint.network().to(place)
     model = _model(network, names, place, precision, title, notices)
-    return replace(model, extra=checkpoint.extra, association=association)
+    return replace(model, extra=checkpoint.extra, association=association, suppression=suppression)
 
 
 def association_of_weights(extra: Mapping[str, object], name: str) -> AssociationSettings:
@@ -101,6 +107,18 @@ def association_of_weights(extra: Mapping[str, object], name: str) -> Associatio
             f"{name} asks for constants of identity that make no sense: {error}.",
             "Choose other weights, or write these again with stmask weights --compact.",
         ) from error
+
+
+def suppression_of_weights(extra: Mapping[str, object], name: str) -> Suppression:
+    """The kind of NMS that a weights file of ours asks for; CheckpointError for nonsense."""
+    asked = extra.get("suppression", "cross_class")
+    for known in SUPPRESSIONS:
+        if asked == known:
+            return known
+    raise CheckpointError(
+        f"{name} asks for NMS that there is not: {asked}. There is {', '.join(SUPPRESSIONS)}.",
+        "Choose other weights, or write these again with stmask weights --compact.",
+    )
 
 
 def build_model(

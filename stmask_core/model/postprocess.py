@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from stmask_core.structures.detections import Detections, Floats
 from stmask_core.structures.evidence import Suppressed
 from stmask_core.structures.letterbox import FrameLayout
 from stmask_core.structures.masks import Mask
+
+Suppression = Literal["cross_class", "per_class", "greedy"]
+SUPPRESSIONS: tuple[Suppression, ...] = get_args(Suppression)
 
 MASK_THRESHOLD = 0.5
 MOST_SUPPRESSED = 8  # kept of a frame
@@ -35,7 +38,7 @@ class DetectionSettings:
     by the per-class and the greedy one. require_score: per-class only, on the score with centerness.
     """
 
-    suppression: Literal["cross_class", "per_class", "greedy"] = "cross_class"
+    suppression: Suppression = "cross_class"
     min_class_score: float = 0.05
     max_iou: float = 0.5
     candidates: int = 200

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -113,6 +114,19 @@ def test_finished_videos_are_left_alone(tmp_path, weights, capsys):
     status, text, _ = run(capsys, *words)
     assert status == 0
     assert json.loads(text)["videos"][0]["already_done"]
+
+
+def test_runs_from_before_there_was_a_choice_were_made_as_released(tmp_path, weights, capsys):
+    clip = write_clip(tmp_path / "clip.mp4", 3, size=(160, 96))
+    words = (clip, "--weights", weights, "--out", tmp_path / "out", "--json")
+    run(capsys, *words)
+    with Project.open(tmp_path / "out" / "clip.stm") as project, project.document.edit("Older"):
+        (record,) = project.document.runs.values()
+        noted = {name: value for name, value in record.settings.items() if name != "mask_windows"}
+        project.document.put(replace(record, settings=noted))
+    assert json.loads(run(capsys, *words)[1])["videos"][0]["already_done"]
+    other = json.loads(run(capsys, *words, "--variant", "mask_windows=trained")[1])
+    assert not other["videos"][0]["already_done"]
 
 
 def test_other_settings_are_another_run(tmp_path, weights, capsys):
@@ -225,29 +239,43 @@ def test_weights_can_ask_for_constants_of_identity(tmp_path, weights, capsys):
     clip = write_clip(tmp_path / "clip.mp4", 6, size=(160, 96))
     own = tmp_path / "own.safetensors"
     words = ["weights", str(weights), "--compact", str(own), "--set", "keep=2", "--set", "new_score=1.1"]
-    assert main(words) == 0
-    for name, choice, keep, new_score in (
-        ("own", (), 2, 1.1),
-        ("changed", ("--set", "keep=5"), 5, 1.1),
-        ("released", ("--association", "released"), 10, 1.4),
+    assert main([*words, "--nms", "greedy"]) == 0
+    for name, choice, keep, new_score, nms in (
+        ("own", (), 2, 1.1, "greedy"),
+        ("changed", ("--set", "keep=5"), 5, 1.1, "greedy"),
+        ("released", ("--association", "released", "--nms", "cross_class"), 10, 1.4, "cross_class"),
     ):
         status, _, error = run(capsys, clip, "--weights", own, *choice, "--out", tmp_path / name)
         assert status == 0
         assert "keep=2, new_score=1.1" in error
+        assert "NMS as these weights ask for: greedy" in error
         with Project.open(tmp_path / name / "clip.stm", read_only=True) as project:
             (run_record,) = project.document.runs.values()
             constants = constants_of_run(run_record.settings["association"])
         assert (constants.keep, constants.new_score) == (keep, pytest.approx(new_score))
+        assert run_record.settings["detection"]["suppression"] == nms
 
 
-@pytest.mark.parametrize("identity", [{"kept": 2}, {"keep": "many"}, ["keep"], {"keep": {"a": 1}}])
-def test_weights_that_ask_for_nonsense_are_refused(tmp_path, weights, capsys, identity):
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        *(
+            ({"identity": identity}, "bad.safetensors asks for constants of identity that make no sense")
+            for identity in ({"kept": 2}, {"keep": "many"}, ["keep"], {"keep": {"a": 1}})
+        ),
+        *(
+            ({"suppression": nms}, "bad.safetensors asks for NMS that there is not")
+            for nms in ("none", ["x"], 2)
+        ),
+    ],
+)
+def test_weights_that_ask_for_nonsense_are_refused(tmp_path, weights, capsys, asked, reason):
     clip = write_clip(tmp_path / "clip.mp4", 6, size=(160, 96))
     checkpoint, bad = read_checkpoint(weights), tmp_path / "bad.safetensors"
-    save_checkpoint(bad, checkpoint.network(), checkpoint.categories, {"identity": identity})
+    save_checkpoint(bad, checkpoint.network(), checkpoint.categories, asked)
     status, _, error = run(capsys, clip, "--weights", bad, "--out", tmp_path / "out")
     assert status == 1
-    assert "bad.safetensors asks for constants of identity that make no sense" in error
+    assert reason in error
 
 
 def test_a_dataset_keeps_its_video_ids(tmp_path, weights, capsys):

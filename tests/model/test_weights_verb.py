@@ -46,6 +46,8 @@ def test_what_suits_weights_that_makes_no_sense_is_not_written(tmp_path):
         ["--compact", str(out), "--set", "kept=2"],
         ["--set", "keep=2"],
         ["--compact", str(out), "--variant", "mask_windows=wide"],
+        ["--compact", str(out), "--nms", "none"],
+        ["--nms", "greedy"],
         ["--variant", "mask_windows=trained"],
     ):
         result = CliRunner().invoke(command, [str(path), *words])
