@@ -4,6 +4,7 @@ import pytest
 from PySide6.QtWidgets import QMessageBox
 
 from app.flows.run_request import RunRequest
+from stmask_core.cli import main
 from stmask_core.document.queries import inferred_spans
 from stmask_core.errors import DocumentError
 from tests.core.tiny_model import write_tiny_weights
@@ -43,6 +44,18 @@ def test_a_run_is_one_undo_step_and_its_results_are_seen(ready, weights):
     assert not document.tracks
     ready.key("Ctrl+Shift+Z")
     assert len(document.tracks) == before
+
+
+def test_weights_are_run_as_they_ask(ready, weights, tmp_path):
+    own = tmp_path / "own.safetensors"
+    asked = ["--set", "keep=2", "--nms", "greedy", "--variant", "mask_windows=trained"]
+    assert main(["weights", weights, "--compact", str(own), *asked]) == 0
+    ready.window.run_flow.start(RunRequest(str(own), 0, 3, precision="fp32"))
+    ready.until(lambda: not ready.window.run_flow.is_running, timeout=60_000)
+    (record,) = ready.document.runs.values()
+    assert record.settings["association"]["keep"] == 2
+    assert record.settings["detection"]["suppression"] == "greedy"
+    assert record.settings["mask_windows"] == "trained"
 
 
 def test_what_a_person_drew_stays_pixel_for_pixel(ready, weights):
