@@ -118,8 +118,8 @@ def category_names(recipe: Recipe) -> tuple[str, ...]:
 
 
 def first_network(recipe: Recipe) -> STMask:
-    """Xavier weights, then ImageNet's for the backbone, then other checkpoints' as far as they fit."""
-    from stmask_core.model.checkpoint import BACKBONE, initialise_from, read_state
+    """Xavier weights, then ImageNet's for the backbone, then another checkpoint's as far as they fit."""
+    from stmask_core.model.checkpoint import initialise_from, read_state
     from stmask_core.model.efficientnet_lite import EfficientNetLite, from_imagenet
     from stmask_core.model.initialise import new_network
     from stmask_core.model.preprocess import MEAN, STD
@@ -135,10 +135,9 @@ def first_network(recipe: Recipe) -> STMask:
         except (ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0].rstrip(".:")
             raise StmaskError(f"{choice.imagenet.name} does not fit the backbone: {reason}.") from error
-    for path, part in ((choice.start_from, ""), (choice.backbone_from, BACKBONE)):
-        if path is not None:
-            taken = initialise_from(network, path, part=part)
-            click.echo(f"{len(taken.taken)} entries taken from {path.name}.", err=True)
+    if choice.start_from is not None:
+        taken = initialise_from(network, choice.start_from)
+        click.echo(f"{len(taken.taken)} entries taken from {choice.start_from.name}.", err=True)
     return network
 
 

@@ -29,8 +29,6 @@ from stmask_core.model.stmask import STMask
 
 FORMAT = "stmask"
 VERSION = "1"
-BACKBONE = "backbone."
-"""What the names of a backbone's entries begin with."""
 BELIEVABLE_BYTES = 1 << 30  # above this, a file must be as large as the tensors it claims to hold
 _UNREADABLE = (
     RuntimeError, EOFError, ValueError, TypeError, LookupError, AttributeError,
@@ -279,14 +277,12 @@ class Taken:
 
 
 @torch.no_grad()
-def initialise_from(network: nn.Module, path: str | Path, *, part: str = "") -> Taken:
+def initialise_from(network: nn.Module, path: str | Path) -> Taken:
     """Take every entry of equal name and shape, as the released training does with YOLACT++ files.
 
-    part: only entries whose names begin with it, ``BACKBONE`` for example.
     Raises CheckpointError when the file is unreadable or nothing in it fits.
     """
     found, own = read_state(path).tensors, network.state_dict()
-    found = {name: value for name, value in found.items() if name.startswith(part)}
     fits = {name: value for name, value in found.items() if name in own and own[name].shape == value.shape}
     if not any(value.dim() for value in fits.values()):
         raise CheckpointError(

