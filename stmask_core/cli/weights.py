@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -22,6 +22,19 @@ from stmask_core.errors import CheckpointError
     type=click.Path(path_type=Path),
     help="With --compact: write the mean of FILE and this, which one was trained on from the other.",
 )
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="How much of the mean is of the file of --mean-with.",
+)
+@click.option(
+    "--part",
+    default="",
+    metavar="NAME",
+    help="Take the mean of entries only whose names begin so, for example backbone.; the others are FILE's.",
+)
 @SET
 @click.option(
     "--nms",
@@ -35,6 +48,8 @@ def command(
     file: Path | None,
     compact: Path | None,
     mean_with: Path | None,
+    share: float,
+    part: str,
     constants: tuple[str, ...],
     nms: str | None,
     variants: tuple[str, ...],
@@ -50,10 +65,13 @@ def command(
         known = described_networks()
         print_json(known) if as_json else click.echo("\n".join(map(network_line, known)))
         return
+    if mean_with is None and (share != 0.5 or part):
+        raise click.UsageError("--share and --part need --mean-with.")
     if compact is not None:
         if file is None:
             raise click.UsageError("--compact needs a FILE.")
-        write_compact(file, compact, mean_with, constants, nms, variants)
+        mean = None if mean_with is None else Mean(mean_with, share, part)
+        write_compact(file, compact, mean, constants, nms, variants)
     elif mean_with is not None or constants or nms or variants:
         raise click.UsageError("--mean-with, --set, --nms and --variant need --compact.")
     answer: Any = released_files() if file is None else describe(file)
@@ -65,17 +83,25 @@ def command(
         print_description(answer)
 
 
+class Mean(NamedTuple):
+    """A mean with the weights of another file, see ``mean_weights``."""
+
+    file: Path
+    share: float
+    part: str
+
+
 def write_compact(
     file: Path,
     target: Path,
-    mean_with: Path | None = None,
+    mean: Mean | None = None,
     constants: Sequence[str] = (),
     nms: str | None = None,
     variants: Sequence[str] = (),
 ) -> None:
     """The same weights in a quarter of the space, with configuration and categories inside.
 
-    mean_with: another file; what is written is the mean of both. constants: NAME=VALUE, of identity.
+    mean: what is written is the mean with this. constants: NAME=VALUE, of identity.
     nms: a ``Suppression``. variants: NAME=VALUE, departures from the released code.
     """
     from stmask_core.model.checkpoint import read_checkpoint, save_checkpoint
@@ -86,8 +112,8 @@ def write_compact(
     changed_constants(AssociationSettings(), constants)  # refuses what makes no sense
     identity = named_constants(constants)
     checkpoint = read_checkpoint(file)
-    if mean_with is not None:
-        checkpoint = mean_weights(read_checkpoint(mean_with), checkpoint)
+    if mean is not None:
+        checkpoint = mean_weights(read_checkpoint(mean.file), checkpoint, mean.share, mean.part)
     try:
         checkpoint = replace(checkpoint, config=variant(checkpoint.config, named_variants(variants)))
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Half of one network and half of another that was trained on from it: often better than both.
+"""Weights between two networks of which one was trained on from the other: often better than both.
 
 After Wortsman et al., "Model soups" (ICML 2022): weights of one beginning lie in one valley of the loss.
 """
@@ -7,18 +7,31 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
+
 from stmask_core.errors import CheckpointError
 from stmask_core.model.checkpoint import Checkpoint
 
 
-def mean_weights(one: Checkpoint, other: Checkpoint) -> Checkpoint:
-    """``other`` with the mean of both weights; CheckpointError when they are not the same kind of network."""
+def mean_weights(one: Checkpoint, other: Checkpoint, share: float = 0.5, part: str = "") -> Checkpoint:
+    """``other`` with the mean of both weights; CheckpointError when they are not the same kind of network.
+
+    share: how much of the mean is ``one``, 0 to 1. part: only entries whose names begin with it are averaged,
+    for example ``backbone.``; CheckpointError when there are none.
+    """
     if (one.config, one.categories) != (other.config, other.categories):
         raise CheckpointError(
             "The two files hold different networks or categories.", "Only weights of one network have a mean."
         )
-    mean = {
-        name: (one.state_dict[name].float() + value.float()) / 2 if value.is_floating_point() else value
+    averaged = [
+        name
         for name, value in other.state_dict.items()
+        if name.startswith(part) and value.is_floating_point()
+    ]
+    if not averaged:
+        raise CheckpointError(f"Nothing in the network begins with {part!r}.", "Say backbone., for example.")
+    mean = {
+        name: torch.lerp(other.state_dict[name].float(), one.state_dict[name].float(), share)
+        for name in averaged
     }
-    return replace(other, state_dict=mean)
+    return replace(other, state_dict={**other.state_dict, **mean})

@@ -89,11 +89,21 @@ def test_mean_of_two_files(tmp_path):
     for name, value in mean.state_dict.items():
         wanted = (states[0][name] + states[1][name]) / 2
         assert torch.allclose(value.float(), wanted.float(), atol=float(wanted.abs().max()) / 100), name
+    asked(paths[1], "--mean-with", paths[0], "--share", "0.75", "--part", "backbone.", "--compact", paths[2])
+    for name, value in read_checkpoint(paths[2]).state_dict.items():
+        share = 0.75 if name.startswith("backbone.") else 0.0
+        wanted = share * states[0][name] + (1 - share) * states[1][name]
+        assert torch.allclose(value.float(), wanted.float(), atol=float(wanted.abs().max()) / 100), name
     save_checkpoint(paths[3], new_network(TINY), [*NAMES[:-1], "cow"])
     arguments = [str(paths[1]), "--mean-with", str(paths[3]), "--compact", str(tmp_path / "none")]
     assert main(["weights", *arguments]) == 1
     assert not (tmp_path / "none").exists()
     assert CliRunner().invoke(command, [str(paths[1]), "--mean-with", str(paths[0])]).exit_code == 2
+    target = ["--compact", str(tmp_path / "none")]
+    assert CliRunner().invoke(command, [str(paths[1]), "--part", "backbone.", *target]).exit_code == 2
+    absent = [str(paths[1]), "--mean-with", str(paths[0]), "--part", "back-bone", *target]
+    assert main(["weights", *absent]) == 1
+    assert not (tmp_path / "none").exists()
 
 
 def test_own_file(tmp_path):
