@@ -19,7 +19,8 @@ def mean_weights(one: Checkpoint, other: Checkpoint, share: float = 0.5, part: s
     share: how much of the mean is ``one``, 0 to 1. part: only entries whose names begin with it are averaged,
     for example ``backbone.``; CheckpointError when there are none.
     """
-    if (one.config, one.categories) != (other.config, other.categories):
+    alike = replace(one.config, input_size=other.config.input_size)  # that changes no weights
+    if (alike, one.categories) != (other.config, other.categories):
         raise CheckpointError(
             "The two files hold different networks or categories.", "Only weights of one network have a mean."
         )

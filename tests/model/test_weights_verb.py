@@ -1,6 +1,7 @@
 """``stmask weights``: the list, and what a file is."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -80,12 +81,13 @@ def test_mean_of_two_files(tmp_path):
     paths = [tmp_path / f"{name}.safetensors" for name in ("before", "after", "mean", "other")]
     states = []
     for seed, path in enumerate(paths[:2]):
-        network = new_network(TINY, seed=seed)
+        network = new_network(replace(TINY, input_size=(160, 96 + 32 * seed)), seed=seed)
         save_checkpoint(path, network, NAMES, {"step": seed})
         states.append(network.state_dict())
     asked(paths[1], "--mean-with", paths[0], "--compact", paths[2])
     mean = read_checkpoint(paths[2])
     assert mean.extra == {"step": 1}
+    assert mean.config.input_size == (160, 128)
     for name, value in mean.state_dict.items():
         wanted = (states[0][name] + states[1][name]) / 2
         assert torch.allclose(value.float(), wanted.float(), atol=float(wanted.abs().max()) / 100), name
