@@ -33,10 +33,9 @@ from stmask_core.document.queries import category_named
 from stmask_core.document.records import CategoryId, ModelRun, RunId, VideoId
 from stmask_core.engine.clip import ClipRun, ClipState, FrameResult, RunSettings
 from stmask_core.engine.results import ClipTally, TrackTally
-from stmask_core.engine.session import Model
+from stmask_core.engine.session import RELEASED_CHOICES, Model
 from stmask_core.errors import FormatError
 from stmask_core.formats.atomic import atomic_path
-from stmask_core.model.config import VARIANTS
 from stmask_core.run_results import keep_tally
 from stmask_core.structures.detections import Detections
 from stmask_core.structures.evidence import evidence_to_bytes
@@ -181,7 +180,7 @@ def _is_of_plan(run: ModelRun, plan: RunPlan, model: Model, settings: RunSetting
     # What the network has anyway need not be in a record, and older ones have it not. A choice that was not
     # there yet was made as released.
     asked = now.keys() - {"device", "correlation_reach"}
-    was = {**{name: released for name, (released, _) in VARIANTS.items()}, **run.settings}
+    was = {**RELEASED_CHOICES, **run.settings}
     return same_plan and all(was.get(name) == now[name] for name in asked)
 
 

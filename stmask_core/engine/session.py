@@ -23,6 +23,8 @@ from stmask_core.tracking.constants import constants_of_json
 
 Precision = Literal["auto", "fp32", "bf16"]
 BATCH = {"cpu": 4, "cuda": 16}
+RELEASED_CHOICES = {name: released for name, (released, _) in VARIANTS.items()}
+"""``Model.choices`` of the released code."""
 
 
 @dataclass(frozen=True)
