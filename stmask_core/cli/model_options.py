@@ -42,9 +42,12 @@ VARIANT = click.option(
     " and code: docs/guide/model.md.",
 )
 
+KINDS_OF_NMS = ("cross_class", "per_class", "greedy")
+"""``SUPPRESSIONS``, told without loading the network's room."""
+
 NMS = click.option(
     "--nms",
-    type=click.Choice(["weights", "cross_class", "per_class", "greedy"]),
+    type=click.Choice(["weights", *KINDS_OF_NMS]),
     default="weights",
     show_default=True,
     help="Suppress overlapping detections as the weights ask for (the authors' ask for nothing, which is"

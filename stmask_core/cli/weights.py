@@ -10,7 +10,14 @@ from typing import Any, NamedTuple
 import click
 
 from stmask_core.cli import print_json
-from stmask_core.cli.model_options import SET, VARIANT, changed_constants, named_constants, named_variants
+from stmask_core.cli.model_options import (
+    KINDS_OF_NMS,
+    SET,
+    VARIANT,
+    changed_constants,
+    named_constants,
+    named_variants,
+)
 from stmask_core.errors import CheckpointError
 
 
@@ -38,7 +45,7 @@ from stmask_core.errors import CheckpointError
 @SET
 @click.option(
     "--nms",
-    type=click.Choice(["cross_class", "per_class", "greedy"]),
+    type=click.Choice(KINDS_OF_NMS),
     help="With --compact: the kind of NMS that suits the weights.",
 )
 @VARIANT

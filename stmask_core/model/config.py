@@ -116,12 +116,8 @@ def _check_kind(name: str, value: Any, default: Any) -> None:
     """ValueError unless ``value`` is of the kind of the field's default and within reason."""
     if name.endswith("_calibration"):
         good = value in (None, "adaptive", "aligned")
-    elif name in ("aligned_offsets", "carried_boxes"):
-        good = value in ("released", "paper")
-    elif name == "mask_windows":
-        good = value in ("released", "trained")
-    elif name == "centerness_order":
-        good = value in ("released", "correct")
+    elif name in VARIANTS:
+        good = value in VARIANTS[name]
     elif name == "temporal_features":
         good = value in ("tower", "pyramid")
     elif isinstance(default, bool | str):
