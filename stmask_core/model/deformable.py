@@ -7,6 +7,9 @@ product are both linear, so either may come first:
 * stride 1: multiply first, then each output sums 4 rows per kernel point of the products
   (nothing but the output is written);
 * stride 2: sample first, because multiplying every input pixel would be four times the work.
+
+Cards sort all indices before they add up what ``embedding_bag`` sends back, which is most of the time of a
+training step there; they have a sampler of their own, ``grid_sample``.
 """
 
 from __future__ import annotations
@@ -57,12 +60,17 @@ def deformable_convolution(
     batch, channels, height, width = features.shape
     out_height, out_width = offsets.shape[-2:]
     cells = out_height * out_width
+    if features.is_cuda:
+        images = max(1, _CHUNK_ELEMENTS_OF_A_CARD // (channels * geometry.points * cells))
+        factors = [None] * math.ceil(batch / images) if modulation is None else modulation.split(images)
+        pieces = zip(features.split(images), offsets.split(images), factors, strict=True)
+        sums = torch.cat([grid_sampled(*piece, weight, geometry) for piece in pieces])
+        return sums if bias is None else sums + bias[:, None, None]
     rows = features.permute(0, 2, 3, 1).reshape(batch, height * width, channels)
     index, factor = _corners(offsets, modulation, geometry, height, width)
     multiply_first = geometry.stride == 1
     source = height * width if multiply_first else cells
-    most = _CHUNK_ELEMENTS if features.device.type == "cpu" else _CHUNK_ELEMENTS_OF_A_CARD
-    taps = max(1, most // max(1, source * max(channels, weight.shape[0])))
+    taps = max(1, _CHUNK_ELEMENTS // max(1, source * max(channels, weight.shape[0])))
     contract = _multiply_then_sample if multiply_first else _sample_then_multiply
     images = max(1, taps // geometry.points)
     parts = [
@@ -115,26 +123,33 @@ def _sample_then_multiply(rows: Tensor, index: Tensor, factor: Tensor, weight: T
 
 def _weighted_sums(table: Tensor, bags: Tensor, factor: Tensor) -> Tensor:
     """Row i of the result is the sum of ``factor`` times the rows ``bags[i]`` of ``table``."""
-    dtype = table.dtype  # 16-bit under autocast, where cards cannot tell how factors should change
-    if table.is_cuda and factor.requires_grad:
-        table = table.float()
     factor = factor.reshape(bags.shape).to(table.dtype)
-    return F.embedding_bag(bags, table, mode="sum", per_sample_weights=factor).to(dtype)
+    return F.embedding_bag(bags, table, mode="sum", per_sample_weights=factor)
+
+
+def grid_sampled(
+    features: Tensor, offsets: Tensor, modulation: Tensor | None, weight: Tensor, geometry: Geometry
+) -> Tensor:
+    """The same without bias by ``grid_sample``: (B, C, H, W) -> (B, O, h, w). Positions stay in 32 bits."""
+    batch, channels, height, width = features.shape
+    out_height, out_width = offsets.shape[-2:]
+    y, x = _positions(offsets, geometry)
+    # from cells to the sampler's -1 .. 1, which are the outer edges of the first and the last cell
+    grid = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], -1).flatten(1, 2)
+    samples = F.grid_sample(features.float().contiguous(), grid, align_corners=False)
+    samples = samples.view(batch, channels, geometry.points, out_height, out_width)
+    if modulation is not None:
+        samples = samples * modulation[:, None]
+    columns = samples.to(features.dtype).view(batch, -1, out_height * out_width)
+    products = torch.matmul(weight.flatten(1), columns)
+    return products.view(batch, -1, out_height, out_width)
 
 
 def _corners(
     offsets: Tensor, modulation: Tensor | None, geometry: Geometry, height: int, width: int
 ) -> tuple[Tensor, Tensor]:
     """Pixel indices and bilinear weights of the 4 neighbours of every sample: (B, cells, points, 4) each."""
-    batch, _, out_height, out_width = offsets.shape
-    kernel_height, kernel_width = geometry.kernel
-    shift = offsets.float().view(batch, geometry.points, 2, out_height, out_width)
-    grid_y = _axis(out_height, geometry.stride, geometry.padding[0], shift)[:, None]
-    grid_x = _axis(out_width, geometry.stride, geometry.padding[1], shift)[None, :]
-    point_y = torch.arange(kernel_height, device=shift.device).repeat_interleave(kernel_width)[:, None, None]
-    point_x = torch.arange(kernel_width, device=shift.device).repeat(kernel_height)[:, None, None]
-    y = (grid_y + point_y) + shift[:, :, 0]  # (B, points, h, w)
-    x = (grid_x + point_x) + shift[:, :, 1]
+    y, x = _positions(offsets, geometry)
     y_low, y_weights = _neighbours(y, height)
     x_low, x_weights = _neighbours(x, width)
     if modulation is not None:
@@ -144,6 +159,18 @@ def _corners(
     index = y_rows[:, :, None] + x_columns[:, None]  # (B, 2, 2, points, h, w)
     factor = y_weights[:, :, None] * x_weights[:, None]
     return _by_cell(index), _by_cell(factor)
+
+
+def _positions(offsets: Tensor, geometry: Geometry) -> tuple[Tensor, Tensor]:
+    """Where each kernel point samples, (y, x) in input cells: (B, points, h, w) each."""
+    batch, _, out_height, out_width = offsets.shape
+    kernel_height, kernel_width = geometry.kernel
+    shift = offsets.float().view(batch, geometry.points, 2, out_height, out_width)
+    grid_y = _axis(out_height, geometry.stride, geometry.padding[0], shift)[:, None]
+    grid_x = _axis(out_width, geometry.stride, geometry.padding[1], shift)[None, :]
+    point_y = torch.arange(kernel_height, device=shift.device).repeat_interleave(kernel_width)[:, None, None]
+    point_x = torch.arange(kernel_width, device=shift.device).repeat(kernel_height)[:, None, None]
+    return (grid_y + point_y) + shift[:, :, 0], (grid_x + point_x) + shift[:, :, 1]
 
 
 def _axis(size: int, stride: int, padding: int, like: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from stmask_core.engine.session import build_model
 from stmask_core.errors import CheckpointError
 from stmask_core.model.ablations import ABLATIONS, NETWORKS
 from stmask_core.model.config import CONFIGS, FCA_KERNELS, ModelConfig
-from stmask_core.model.deformable import Geometry, deformable_convolution
+from stmask_core.model.deformable import Geometry, deformable_convolution, grid_sampled
 from stmask_core.model.initialise import new_network
 from stmask_core.model.mask_assembly import assemble_masks, crop_windows
 from stmask_core.model.recognise import skeleton
@@ -242,9 +242,15 @@ def plain_deformable(x, offsets, weight, geometry, modulation):
     return out
 
 
+def as_on_a_card(features, offsets, weight, *, geometry, modulation):
+    """What a card does, done here."""
+    return grid_sampled(features, offsets, modulation, weight, geometry)
+
+
+@pytest.mark.parametrize("convolve", [deformable_convolution, as_on_a_card])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("kernel", [(3, 3), (3, 5), (2, 3)])
-def test_deformable_convolution_equals_plain_loops(stride, kernel):
+def test_deformable_convolution_equals_plain_loops(stride, kernel, convolve):
     noise = torch.Generator().manual_seed(kernel[1] + stride)
     padding = ((kernel[0] - 1) // 2, (kernel[1] - 1) // 2)
     geometry = Geometry(kernel=kernel, stride=stride, padding=padding)
@@ -255,13 +261,14 @@ def test_deformable_convolution_equals_plain_loops(stride, kernel):
     offsets[1, 0] = 1e9
     modulation = torch.rand(2, geometry.points, *size, generator=noise)
     weight = torch.randn(4, 3, *kernel, generator=noise)
-    ours = deformable_convolution(x, offsets, weight, geometry=geometry, modulation=modulation)
+    ours = convolve(x, offsets, weight, geometry=geometry, modulation=modulation)
     assert torch.allclose(ours, plain_deformable(x, offsets, weight, geometry, modulation), atol=1e-4)
 
 
+@pytest.mark.parametrize("convolve", [deformable_convolution, as_on_a_card])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.filterwarnings("ignore:.*:UserWarning")
-def test_deformable_gradients_equal_numerical_ones(stride):
+def test_deformable_gradients_equal_numerical_ones(stride, convolve):
     noise = torch.Generator().manual_seed(stride)
     geometry = Geometry(kernel=(3, 3), stride=stride, padding=(1, 1))
     size = (4, 5) if stride == 1 else (2, 3)
@@ -272,7 +279,7 @@ def test_deformable_gradients_equal_numerical_ones(stride):
     direction = torch.randn(1, 3, *size, generator=noise)
 
     def value():
-        out = deformable_convolution(x, offsets, weight, geometry=geometry, modulation=modulation)
+        out = convolve(x, offsets, weight, geometry=geometry, modulation=modulation)
         return (out * direction).sum()
 
     value().backward()
