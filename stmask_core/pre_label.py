@@ -39,6 +39,7 @@ from stmask_core.formats.atomic import atomic_path
 from stmask_core.run_results import keep_tally
 from stmask_core.structures.detections import Detections
 from stmask_core.structures.evidence import evidence_to_bytes
+from stmask_core.tracking.association import AssociationSettings
 from stmask_core.tracking.tracker import Tracks
 from stmask_core.video.source import VideoSource
 
@@ -181,6 +182,7 @@ def _is_of_plan(run: ModelRun, plan: RunPlan, model: Model, settings: RunSetting
     # there yet was made as released.
     asked = now.keys() - {"device", "correlation_reach"}
     was = {**RELEASED_CHOICES, **run.settings}
+    was["association"] = {**asdict(AssociationSettings()), **was.get("association", {})}  # likewise
     return same_plan and all(was.get(name) == now[name] for name in asked)
 
 
@@ -202,7 +204,7 @@ def save_resume_state(path: Path, state: ResumeState) -> None:
     if clip.pyramid_map is not None and clip.tower is not None:
         tensors |= {"pyramid_map": clip.pyramid_map.cpu(), "tower": clip.tower.cpu()}
     if clip.tracks is not None:
-        tensors |= {"ids": torch.from_numpy(clip.tracks.ids), "ages": torch.from_numpy(clip.tracks.ages)}
+        tensors |= {n: torch.from_numpy(getattr(clip.tracks, n)) for n in ("ids", "ages", "seen")}
         objects = clip.tracks.objects
         tensors |= {f"object.{f.name}": torch.from_numpy(getattr(objects, f.name)) for f in fields(objects)}
     tallied = [
@@ -230,7 +232,7 @@ def read_resume_state(path: Path) -> ResumeState | None:
         tracks = None
         if "ids" in tensors:
             objects = {f.name: tensors[f"object.{f.name}"].numpy() for f in fields(Detections)}
-            tracks = Tracks(Detections(**objects), tensors["ids"].numpy(), tensors["ages"].numpy())
+            tracks = Tracks(Detections(**objects), *(tensors[n].numpy() for n in ("ids", "ages", "seen")))
         tally = ClipTally(
             {
                 int(number): TrackTally(list(scores), Counter(dict(map(tuple, categories))), list(empty))

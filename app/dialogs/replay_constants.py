@@ -104,6 +104,14 @@ def constants() -> tuple[Constant, ...]:
             tr("Retire after"),
             tr("Forget a track that was not seen for so many frames; a later match begins a new one"),
         ),
+        Constant(
+            "doubt",
+            tr("Doubt"),
+            tr(
+                "A score shown is n / (n + doubt) of the track's after n detections; 0: the track's own"
+            ),
+            0.5,
+        ),
     )
 
 
@@ -193,7 +201,7 @@ class ConstantsForm(QWidget):
             editor.currentIndexChanged.connect(lambda _: self._turn(constant.name, editor.currentData()))
         elif constant.step < 1:
             editor = QDoubleSpinBox()
-            editor.setRange(-1000, 1000)
+            editor.setRange(0 if constant.name == "doubt" else -1000, 1000)
             editor.setDecimals(3)
             editor.setSingleStep(constant.step)
             editor.valueChanged.connect(partial(self._turn, constant.name))

@@ -73,7 +73,7 @@ def command(
     """Decide the identities of PROJECT's newest model run again with other constants, without its backbone.
 
     Constants: new_score (the dummy score), similarity, mask_weight, box_weight, new_similarity, new_iou,
-    wins (score or association), keep, min_area, min_score, decay, retire_after (frames, or none).
+    wins (score or association), keep, min_area, min_score, decay, retire_after (frames, or none), doubt.
     """
     from stmask_core.project import Project
     from stmask_core.tracking.constants import constants_of_run

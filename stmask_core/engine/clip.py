@@ -269,12 +269,12 @@ def shown_instances(
     """What a step shows of a frame. masks_of: the tracks' masks of the image."""
     if step.after is None:
         return instances((), (), (), np.zeros((0, 4)), (), (), layout.source)
-    rows = step.shown[in_picture(step.after.objects.boxes[step.shown], layout)]
-    tracks = step.after.take(rows)
+    inside = in_picture(step.after.objects.boxes[step.shown], layout)
+    tracks = step.after.take(step.shown[inside])
     return instances(
         tracks.ids,
         tracks.objects.classes,
-        tracks.objects.scores,
+        step.shown_scores[inside],
         layout.boxes_to_image(tracks.objects.boxes),
         tracks.ages,
         masks_of(tracks),

@@ -27,7 +27,8 @@ class AssociationSettings:
     cosine. A track is shown while its age is at most ``keep``, its mask covers more than ``min_area``
     prototype pixels and its score, multiplied by ``decay`` each frame it is carried, is above
     ``min_score``. retire_after: forget tracks older than this; None keeps all, as released. wins: what
-    decides between two detections of one track.
+    decides between two detections of one track. doubt: a shown score is n / (n + doubt) of the track's, n
+    being the detections that it has had: one that was seen in a single frame is believed less.
     """
 
     similarity: Literal["half_cosine", "cosine"] = "half_cosine"
@@ -41,6 +42,7 @@ class AssociationSettings:
     min_score: float = 0.05
     decay: float = 0.95
     retire_after: int | None = None
+    doubt: float = 0.0
 
     @property
     def new_score(self) -> float:

@@ -57,6 +57,8 @@ def _constant(name: str, text: str) -> Any:
     if name == "retire_after" and text.lower() == "none":
         return None
     value = _number(text, name)
+    if name == "doubt" and value < 0:
+        raise ValueError(f"doubt is 0 or more, not {text}")
     if isinstance(default[name], float):
         return value
     if value != int(value) or value < 0:

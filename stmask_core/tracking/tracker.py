@@ -29,18 +29,31 @@ CROWDED_IOU = 0.3
 
 @dataclass(frozen=True, eq=False)
 class Tracks:
-    """All tracks, oldest first. ids, ages: (M,) int64; age: frames since a detection last confirmed it."""
+    """All tracks, oldest first.
+
+    ids, ages, seen: (M,) int64. age: frames since a detection last confirmed it. seen: detections it has had.
+    """
 
     objects: Detections
     ids: NDArray[np.int64]
     ages: NDArray[np.int64]
+    seen: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def take(self, rows: NDArray) -> Tracks:
         """Some of the tracks."""
-        return Tracks(self.objects.take(rows), self.ids[rows], self.ages[rows])
+        return Tracks(self.objects.take(rows), self.ids[rows], self.ages[rows], self.seen[rows])
+
+    def joined(self, other: Tracks) -> Tracks:
+        """These tracks, then the others."""
+        return Tracks(
+            self.objects.joined(other.objects),
+            np.concatenate([self.ids, other.ids]),
+            np.concatenate([self.ages, other.ages]),
+            np.concatenate([self.seen, other.seen]),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +61,8 @@ class Step:
     """What one frame did. before: the tracks the detections were compared with. after: all tracks now.
 
     terms, decision: None when there was nothing to compare. shown: rows of ``after`` to show, ascending ids.
-    born: ids of the tracks that began, in the order of their detections.
+    shown_scores: what to show as their scores. born: ids of the tracks that began, in the order of their
+    detections.
     """
 
     before: Tracks | None
@@ -56,6 +70,7 @@ class Step:
     terms: ScoreTerms | None
     decision: Decision | None
     shown: NDArray[np.int64]
+    shown_scores: Floats
     born: NDArray[np.int64]
 
 
@@ -79,7 +94,7 @@ class Tracker:
             masks=masks,
             scores=old.scores * np.float32(self.settings.decay),
         )
-        self.tracks = Tracks(moved, self.tracks.ids, self.tracks.ages + 1)
+        self.tracks = replace(self.tracks, objects=moved, ages=self.tracks.ages + 1)
 
     def wait(self) -> None:
         """One frame passes without temporal fusion: the tracks stay as they were last seen."""
@@ -99,33 +114,27 @@ class Tracker:
         after = self._without_retired()
         shown = np.zeros(0, np.int64) if after is None else self._shown(after)
         born = np.arange(first_born, self.next_id, dtype=np.int64)
-        return Step(before, after, terms, decision, shown, born)
+        return Step(before, after, terms, decision, shown, self._scores(shown), born)
 
     def _updated(self, before: Tracks, found: Detections, terms: ScoreTerms, decision: Decision) -> Tracks:
         taken = np.flatnonzero(decision.outcomes == TAKEN)
         rows = decision.tracks[taken]
-        ages = before.ages.copy()
+        ages, seen = before.ages.copy(), before.seen.copy()
         ages[rows] = 0
+        seen[rows] += 1
         renewed = taken
         if not self.propagates:  # released plain tracker: in a crowd a track keeps what it knew
             alone = (terms.mask_iou[taken] > CROWDED_IOU).sum(1) < 2
             renewed, rows = taken[alone], rows[alone]
         objects = before.objects.with_rows(rows, found.take(renewed))
-        tracks = Tracks(objects, before.ids, ages)
+        tracks = Tracks(objects, before.ids, ages, seen)
         new = found.take(np.flatnonzero(decision.outcomes == NEW))
-        if not len(new):
-            return tracks
-        born = self._born(new)
-        return Tracks(
-            tracks.objects.joined(born.objects),
-            np.concatenate([tracks.ids, born.ids]),
-            np.concatenate([tracks.ages, born.ages]),
-        )
+        return tracks.joined(self._born(new)) if len(new) else tracks
 
     def _born(self, found: Detections) -> Tracks:
         ids = np.arange(self.next_id, self.next_id + len(found), dtype=np.int64)
         self.next_id += len(found)
-        return Tracks(found, ids, np.zeros(len(found), np.int64))
+        return Tracks(found, ids, np.zeros(len(found), np.int64), np.ones(len(found), np.int64))
 
     def _without_retired(self) -> Tracks | None:
         if self.tracks is not None and self.settings.retire_after is not None:
@@ -140,6 +149,13 @@ class Tracker:
         oldest = self.settings.keep if self.propagates else 0
         visible = (tracks.ages <= oldest) & (area > self.settings.min_area)
         return np.flatnonzero(visible & (tracks.objects.scores > np.float32(self.settings.min_score)))
+
+    def _scores(self, rows: NDArray[np.int64]) -> Floats:
+        """What to show as the scores of these tracks."""
+        if self.tracks is None:
+            return np.zeros(0, np.float32)
+        seen = self.tracks.seen[rows]
+        return self.tracks.objects.scores[rows] * (seen / (seen + self.settings.doubt)).astype(np.float32)
 
 
 def score_terms(found: Detections, tracks: Tracks) -> ScoreTerms:

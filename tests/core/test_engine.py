@@ -4,6 +4,7 @@ import itertools
 import json
 import struct
 import zlib
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -119,6 +120,21 @@ def test_retired_tracks_are_forgotten_and_ids_are_not_used_again(model, pictures
     assert len(results[-1].evidence.track_ids) < len(everything[-1].evidence.track_ids)
     born = [i for r in results for i in r.evidence.wanted[r.evidence.outcomes == NEW].tolist()]
     assert len(born) == len(set(born))
+
+
+def test_a_track_is_believed_more_with_every_detection(model, pictures):
+    doubting = list(track_clip(model, pictures, RunSettings(association=AssociationSettings(doubt=2))))
+    seen, compared = Counter(), 0
+    for released, doubted in zip(track_clip(model, pictures), doubting, strict=True):
+        ours, theirs = doubted.instances, released.instances
+        assert ours.track_ids.tolist() == theirs.track_ids.tolist()
+        found = released.evidence
+        seen.update(found.wanted[found.outcomes != LOST].tolist())
+        for row, number in enumerate(ours.track_ids.tolist()):
+            n = seen[number]
+            assert ours.scores[row] == pytest.approx(theirs.scores[row] * n / (n + 2), rel=1e-5)
+            compared += n > 1
+    assert compared
 
 
 def test_frames_of_different_sizes_are_refused(model, pictures):

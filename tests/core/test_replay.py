@@ -43,7 +43,7 @@ OTHERS = {
     "the paper": "paper",
     "similarity alone": "mask_weight=0 box_weight=0 new_score=0.9",
     "the tie rule": "wins=association",
-    "what is shown": "keep=1 decay=0.5 min_score=0.2 min_area=40",
+    "what is shown": "keep=1 decay=0.5 min_score=0.2 min_area=40 doubt=1.5",
 }
 
 
@@ -357,7 +357,7 @@ def test_constants_are_read_from_text():
         3,
     )
     assert constants("retire_after=none", settings).retire_after is None
-    for wrong in ("speed=3", "keep=-1", "keep=1.5", "decay=nan", "wins=luck", "new_score=high"):
+    for wrong in ("speed=3", "keep=-1", "keep=1.5", "decay=nan", "wins=luck", "doubt=-1", "new_score=high"):
         with pytest.raises(ValueError, match=wrong.split("=")[0]):
             constants(wrong)
     for known in (RELEASED, PAPER, settings):

@@ -123,6 +123,7 @@ def test_runs_from_before_there_was_a_choice_were_made_as_released(tmp_path, wei
     with Project.open(tmp_path / "out" / "clip.stm") as project, project.document.edit("Older"):
         (record,) = project.document.runs.values()
         noted = {name: value for name, value in record.settings.items() if name != "mask_windows"}
+        noted["association"] = {n: v for n, v in noted["association"].items() if n != "doubt"}
         project.document.put(replace(record, settings=noted))
     assert json.loads(run(capsys, *words)[1])["videos"][0]["already_done"]
     other = json.loads(run(capsys, *words, "--variant", "mask_windows=trained")[1])
@@ -191,7 +192,7 @@ def test_a_second_run_beside_the_first_keeps_both_and_compares(tmp_path, weights
 
 def test_a_killed_run_goes_on_and_ends_as_if_never_killed(tmp_path, weights, capsys):
     clip = write_clip(tmp_path / "clip.mp4", 64, size=(160, 96))
-    words = [str(clip), "--weights", str(weights), "--precision", "fp32", "--batch", "1"]
+    words = [str(clip), "--weights", str(weights), "--precision", "fp32", "--batch", "1", "--set", "doubt=2"]
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert run(capsys, *words, "--out", whole)[0] == 0
     command = [sys.executable, "-m", "stmask_core.cli", "run", *words, "--out", str(cut)]
@@ -206,7 +207,8 @@ def test_a_killed_run_goes_on_and_ends_as_if_never_killed(tmp_path, weights, cap
     assert status == 0, errors
     assert not state.exists()
     ours, theirs = (json.loads((folder / "results.json").read_text()) for folder in (cut, whole))
-    assert [entry["segmentations"] for entry in ours] == [entry["segmentations"] for entry in theirs]
+    for name in ("segmentations", "score"):
+        assert [entry[name] for entry in ours] == [entry[name] for entry in theirs]
 
 
 def test_only_some_frames(tmp_path, weights, capsys):
