@@ -42,6 +42,12 @@ from stmask_core.errors import CheckpointError
     metavar="NAME",
     help="Take the mean of entries only whose names begin so, for example backbone.; the others are FILE's.",
 )
+@click.option(
+    "--four-bit",
+    multiple=True,
+    metavar="NAME",
+    help="With --compact: keep entries whose names begin so in 4 bits, for example fpn. May be repeated.",
+)
 @SET
 @click.option(
     "--nms",
@@ -57,6 +63,7 @@ def command(
     mean_with: Path | None,
     share: float,
     part: str,
+    four_bit: tuple[str, ...],
     constants: tuple[str, ...],
     nms: str | None,
     variants: tuple[str, ...],
@@ -78,9 +85,9 @@ def command(
         if file is None:
             raise click.UsageError("--compact needs a FILE.")
         mean = None if mean_with is None else Mean(mean_with, share, part)
-        write_compact(file, compact, mean, constants, nms, variants)
-    elif mean_with is not None or constants or nms or variants:
-        raise click.UsageError("--mean-with, --set, --nms and --variant need --compact.")
+        write_compact(file, compact, mean, four_bit, constants, nms, variants)
+    elif mean_with is not None or four_bit or constants or nms or variants:
+        raise click.UsageError("--mean-with, --four-bit, --set, --nms and --variant need --compact.")
     answer: Any = released_files() if file is None else describe(file)
     if as_json:
         print_json(answer)
@@ -102,13 +109,15 @@ def write_compact(
     file: Path,
     target: Path,
     mean: Mean | None = None,
+    four_bit: Sequence[str] = (),
     constants: Sequence[str] = (),
     nms: str | None = None,
     variants: Sequence[str] = (),
 ) -> None:
     """The same weights in a quarter of the space, with configuration and categories inside.
 
-    mean: what is written is the mean with this. constants: NAME=VALUE, of identity.
+    mean: what is written is the mean with this. four_bit: names of parts kept in 4 bits.
+    constants: NAME=VALUE, of identity.
     nms: a ``Suppression``. variants: NAME=VALUE, departures from the released code.
     """
     from stmask_core.model.checkpoint import read_checkpoint, save_checkpoint
@@ -127,7 +136,9 @@ def write_compact(
         raise click.BadParameter(f"{error}.", param_hint="--variant") from error
     asked = {"identity": identity, "suppression": nms}
     extra = checkpoint.extra | {name: value for name, value in asked.items() if value}
-    save_checkpoint(target, checkpoint.network(), checkpoint.categories, extra, compact=True)
+    save_checkpoint(
+        target, checkpoint.network(), checkpoint.categories, extra, compact=True, four_bit=four_bit
+    )
 
 
 def released_files() -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from stmask_core.errors import CheckpointError
 from stmask_core.formats.atomic import atomic_path
-from stmask_core.model.compact import compacted, expanded
+from stmask_core.model.compact import compacted, expanded, require_parts
 from stmask_core.model.config import ModelConfig
 from stmask_core.model.recognise import recognise, released_names, require_fit, skeleton
 from stmask_core.model.stmask import STMask
@@ -304,11 +304,13 @@ def save_checkpoint(
     extra: Mapping[str, Any] | None = None,
     *,
     compact: bool = False,
+    four_bit: Sequence[str] = (),
 ) -> None:
     """Write a network's weights with its configuration and category names inside; whole or not at all.
 
     categories: names of ids 1..K, or None. extra: JSON values, for example how it was trained. compact:
     kernels in 8 bits, a quarter of the size, rounded to 1/127 of the largest of each output channel.
+    four_bit: how the names of entries begin that are then kept in 4 bits.
     """
     config = network.config
     assert isinstance(config, ModelConfig)
@@ -322,8 +324,9 @@ def save_checkpoint(
         "extra": json.dumps(dict(extra or {})),
     }
     tensors = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    require_parts(tensors, four_bit)
     try:
         with atomic_path(path) as beside:
-            save_file(compacted(tensors) if compact else tensors, beside, metadata)
+            save_file(compacted(tensors, four_bit) if compact else tensors, beside, metadata)
     except SafetensorError as error:
         raise CheckpointError(f"Cannot write {path}: {_first_line(error)}.") from error

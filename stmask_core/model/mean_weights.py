@@ -11,6 +11,7 @@ import torch
 
 from stmask_core.errors import CheckpointError
 from stmask_core.model.checkpoint import Checkpoint
+from stmask_core.model.compact import require_parts
 
 
 def mean_weights(one: Checkpoint, other: Checkpoint, share: float = 0.5, part: str = "") -> Checkpoint:
@@ -24,15 +25,10 @@ def mean_weights(one: Checkpoint, other: Checkpoint, share: float = 0.5, part: s
         raise CheckpointError(
             "The two files hold different networks or categories.", "Only weights of one network have a mean."
         )
-    averaged = [
-        name
+    require_parts(other.state_dict, [part])
+    mean = {
+        name: torch.lerp(value.float(), one.state_dict[name].float(), share)
         for name, value in other.state_dict.items()
         if name.startswith(part) and value.is_floating_point()
-    ]
-    if not averaged:
-        raise CheckpointError(f"Nothing in the network begins with {part!r}.", "Say backbone., for example.")
-    mean = {
-        name: torch.lerp(other.state_dict[name].float(), one.state_dict[name].float(), share)
-        for name in averaged
     }
     return replace(other, state_dict={**other.state_dict, **mean})

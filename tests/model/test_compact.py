@@ -29,6 +29,29 @@ def test_round_trip_is_near(network):
         assert ((back[name] - value).flatten(1).abs() <= 0.51 * step[:, None] + 1e-12).all()
 
 
+def test_parts_in_four_bits_take_half_a_byte_a_weight(network):
+    state = network.state_dict() | {"fpn.odd": torch.randn(5, 3), "fpn.zero": torch.zeros(2, 2)}
+    small = compacted(state, ["fpn.", "proto_net."])
+    back = expanded(small)
+    assert list(back) == list(state)
+    checked = 0
+    for name, value in state.items():
+        if value.dim() < 2 or not name.startswith(("fpn.", "proto_net.")):
+            assert torch.equal(back[name], expanded(compacted({name: value}))[name])
+            continue
+        assert small[name].nbytes == -(-len(value) // 2) * value[0].numel()
+        within = value.flatten(1).abs() <= 3.5 * value.flatten(1).square().mean(1, keepdim=True).sqrt()
+        largest = value.flatten(1).abs().amax(1, keepdim=True)
+        error = (back[name] - value).flatten(1).abs()
+        assert (error <= 0.501 * largest / 7)[within].all()
+        largest_back = back[name].flatten(1).abs().amax(1, keepdim=True)
+        cut = torch.minimum(largest, 3.5 * value.flatten(1).square().mean(1, keepdim=True).sqrt())
+        assert torch.allclose(largest_back, cut, rtol=1e-5)
+        assert all(len(row.unique()) <= 15 for row in back[name].flatten(1))
+        checked += 1
+    assert checked > 10
+
+
 def test_file_is_small_and_works(network, tmp_path):
     names = [f"c{i}" for i in range(12)]
     save_checkpoint(tmp_path / "large.safetensors", network, names)
@@ -56,3 +79,15 @@ def test_scales_must_fit(network, tmp_path):
         save_file(damaged, path, metadata)
         with pytest.raises(CheckpointError, match="8 bits"):
             read_checkpoint(path)
+
+
+@pytest.mark.parametrize("outputs", [1, 300])
+def test_scales_of_four_bits_must_fit(network, tmp_path, outputs):
+    path = tmp_path / "w.safetensors"
+    save_checkpoint(path, network, None, compact=True, four_bit=["fpn."])
+    with safe_open(path, framework="pt") as file:
+        tensors, metadata = {key: file.get_tensor(key) for key in file.keys()}, file.metadata()  # noqa: SIM118
+    name = next(key for key in tensors if key.startswith("fpn.") and key.endswith(SCALE))
+    save_file(tensors | {name: torch.ones(outputs)}, path, metadata)
+    with pytest.raises(CheckpointError, match="4 bits"):
+        read_checkpoint(path)

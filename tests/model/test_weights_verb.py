@@ -11,6 +11,7 @@ from stmask_core.cli import main
 from stmask_core.cli.weights import command
 from stmask_core.engine.session import load_model
 from stmask_core.model.checkpoint import read_checkpoint, save_checkpoint
+from stmask_core.model.compact import compacted, expanded
 from stmask_core.model.config import CONFIGS
 from stmask_core.model.initialise import new_network
 from stmask_core.model.released import RELEASED
@@ -49,6 +50,7 @@ def test_what_suits_weights_that_makes_no_sense_is_not_written(tmp_path):
         ["--compact", str(out), "--variant", "mask_windows=wide"],
         ["--compact", str(out), "--nms", "none"],
         ["--nms", "greedy"],
+        ["--four-bit", "fpn."],
         ["--variant", "mask_windows=trained"],
     ):
         result = CliRunner().invoke(command, [str(path), *words])
@@ -72,6 +74,14 @@ def test_compact_copy(tmp_path):
     save_checkpoint(path, new_network(TINY), NAMES, {"steps": 3})
     asked(path, "--compact", small)
     assert small.stat().st_size < path.stat().st_size
+    smaller = tmp_path / "smaller.safetensors"
+    asked(path, "--compact", smaller, "--four-bit", "fpn.", "--four-bit", "prediction_layers.")
+    assert smaller.stat().st_size < small.stat().st_size
+    there, back = read_checkpoint(path).state_dict, read_checkpoint(smaller).state_dict
+    expected = expanded(compacted(there, ["fpn.", "prediction_layers."]))
+    assert all(torch.equal(back[name], value) for name, value in expected.items())
+    assert main(["weights", str(path), "--compact", str(tmp_path / "none"), "--four-bit", "fpm."]) == 1
+    assert not (tmp_path / "none").exists()
     answer = asked(small)
     assert (answer["kind"], answer["categories"], answer["extra"]) == ("own", list(NAMES), {"steps": 3})
     assert CliRunner().invoke(command, ["--compact", str(small)]).exit_code == 2
