@@ -107,9 +107,7 @@ def constants() -> tuple[Constant, ...]:
         Constant(
             "doubt",
             tr("Doubt"),
-            tr(
-                "A score shown is n / (n + doubt) of the track's after n detections; 0: the track's own"
-            ),
+            tr("A score shown is n / (n + doubt) of the track's after n detections; 0: the track's own"),
             0.5,
         ),
     )
