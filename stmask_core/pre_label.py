@@ -39,7 +39,7 @@ from stmask_core.formats.atomic import atomic_path
 from stmask_core.run_results import keep_tally
 from stmask_core.structures.detections import Detections
 from stmask_core.structures.evidence import evidence_to_bytes
-from stmask_core.tracking.association import AssociationSettings
+from stmask_core.tracking.constants import constants_of_run
 from stmask_core.tracking.tracker import Tracks
 from stmask_core.video.source import VideoSource
 
@@ -178,12 +178,15 @@ def _is_of_plan(run: ModelRun, plan: RunPlan, model: Model, settings: RunSetting
     found = (run.video, run.first, run.last, run.checksum, run.beside)
     same_plan = found == (plan.video, plan.first, plan.last, plan.checksum, plan.beside)
     now = described(model, settings)
-    # What the network has anyway need not be in a record, and older ones have it not. A choice that was not
-    # there yet was made as released.
-    asked = now.keys() - {"device", "correlation_reach"}
+    # What the network has anyway need not be in a record, and older ones have it not. A choice or a constant
+    # that was not there yet was made as released.
+    asked = now.keys() - {"device", "correlation_reach", "association"}
     was = {**RELEASED_CHOICES, **run.settings}
-    was["association"] = {**asdict(AssociationSettings()), **was.get("association", {})}  # likewise
-    return same_plan and all(was.get(name) == now[name] for name in asked)
+    try:
+        same_constants = constants_of_run(run.settings.get("association", {})) == settings.association
+    except FormatError:  # a damaged note is of no run that could be asked for
+        return False
+    return same_plan and same_constants and all(was.get(name) == now[name] for name in asked)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Parts that bear it can be kept in 4 bits. For files only: what is read is 32-bit
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
@@ -72,23 +73,23 @@ def expanded(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if name.endswith(SCALE) and name.removesuffix(SCALE) in tensors:
             continue
         scale = tensors.get(name + SCALE)
-        if value.dtype == torch.uint8 and scale is not None:
-            out[name] = _scaled(name, _unpaired(value, len(scale)), scale, bits=4)
-        elif value.dtype == torch.int8:
-            out[name] = _scaled(name, value, scale, bits=8)
-        else:
+        paired = value.dtype == torch.uint8 and scale is not None
+        if not paired and value.dtype != torch.int8:
             out[name] = value
+            continue
+        if (
+            scale is None
+            or value.dim() < 2
+            or scale.dim() != 1
+            or len(value) != (math.ceil(len(scale) / 2) if paired else len(scale))
+            or not scale.is_floating_point()
+        ):
+            raise ValueError(f"{name} is stored in {4 if paired else 8} bits without scales that fit it")
+        codes = _unpaired(value)[: len(scale)] if paired else value
+        out[name] = (codes.flatten(1).float() * scale.float()[:, None]).view_as(codes)
     return out
 
 
-def _unpaired(pairs: Tensor, outputs: int) -> Tensor:
-    """Numbers of -8 to 7 from both halves of every byte; those of an odd last output are half a pair."""
-    codes = torch.stack([pairs // 16, pairs % 16], 1).to(torch.int8) - 8
-    both = codes.flatten(0, 1)
-    return both[:outputs] if len(both) - outputs in (0, 1) else both
-
-
-def _scaled(name: str, codes: Tensor, scale: Tensor | None, *, bits: int) -> Tensor:
-    if scale is None or codes.dim() < 2 or scale.shape != codes.shape[:1] or not scale.is_floating_point():
-        raise ValueError(f"{name} is stored in {bits} bits without scales that fit it")
-    return (codes.flatten(1).float() * scale.float()[:, None]).view_as(codes)
+def _unpaired(pairs: Tensor) -> Tensor:
+    """Numbers of -8 to 7 from both halves of every byte: (pairs, ...) -> (2 * pairs, ...)."""
+    return torch.stack([pairs // 16, pairs % 16], 1).flatten(0, 1).to(torch.int8) - 8

@@ -126,6 +126,10 @@ def test_runs_from_before_there_was_a_choice_were_made_as_released(tmp_path, wei
         noted["association"] = {n: v for n, v in noted["association"].items() if n != "doubt"}
         project.document.put(replace(record, settings=noted))
     assert json.loads(run(capsys, *words)[1])["videos"][0]["already_done"]
+    with Project.open(tmp_path / "out" / "clip.stm") as project, project.document.edit("Damaged"):
+        (record,) = project.document.runs.values()
+        project.document.put(replace(record, settings={**record.settings, "association": "nonsense"}))
+    assert not json.loads(run(capsys, *words)[1])["videos"][0]["already_done"]
     other = json.loads(run(capsys, *words, "--variant", "mask_windows=trained")[1])
     assert not other["videos"][0]["already_done"]
 

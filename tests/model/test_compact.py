@@ -40,13 +40,13 @@ def test_parts_in_four_bits_take_half_a_byte_a_weight(network):
             assert torch.equal(back[name], expanded(compacted({name: value}))[name])
             continue
         assert small[name].nbytes == -(-len(value) // 2) * value[0].numel()
-        within = value.flatten(1).abs() <= 3.5 * value.flatten(1).square().mean(1, keepdim=True).sqrt()
+        reach = 3.5 * value.flatten(1).square().mean(1, keepdim=True).sqrt()
+        within = value.flatten(1).abs() <= reach
         largest = value.flatten(1).abs().amax(1, keepdim=True)
         error = (back[name] - value).flatten(1).abs()
         assert (error <= 0.501 * largest / 7)[within].all()
         largest_back = back[name].flatten(1).abs().amax(1, keepdim=True)
-        cut = torch.minimum(largest, 3.5 * value.flatten(1).square().mean(1, keepdim=True).sqrt())
-        assert torch.allclose(largest_back, cut, rtol=1e-5)
+        assert torch.allclose(largest_back, torch.minimum(largest, reach), rtol=1e-5)
         assert all(len(row.unique()) <= 15 for row in back[name].flatten(1))
         checked += 1
     assert checked > 10
@@ -81,13 +81,21 @@ def test_scales_must_fit(network, tmp_path):
             read_checkpoint(path)
 
 
-@pytest.mark.parametrize("outputs", [1, 300])
-def test_scales_of_four_bits_must_fit(network, tmp_path, outputs):
+@pytest.mark.parametrize("wrong", ["few scales", "many scales", "one number", "flat pairs", "one pair"])
+def test_scales_of_four_bits_must_fit(network, tmp_path, wrong):
     path = tmp_path / "w.safetensors"
     save_checkpoint(path, network, None, compact=True, four_bit=["fpn."])
     with safe_open(path, framework="pt") as file:
         tensors, metadata = {key: file.get_tensor(key) for key in file.keys()}, file.metadata()  # noqa: SIM118
-    name = next(key for key in tensors if key.startswith("fpn.") and key.endswith(SCALE))
-    save_file(tensors | {name: torch.ones(outputs)}, path, metadata)
+    scale = next(key for key in tensors if key.startswith("fpn.") and key.endswith(SCALE))
+    entry = scale.removesuffix(SCALE)
+    tensors |= {
+        "few scales": {scale: torch.ones(1)},
+        "many scales": {scale: torch.ones(300)},
+        "one number": {scale: torch.tensor(1.0)},
+        "flat pairs": {entry: tensors[entry].flatten()},
+        "one pair": {entry: tensors[entry].flatten()[0].clone()},
+    }[wrong]
+    save_file(tensors, path, metadata)
     with pytest.raises(CheckpointError, match="4 bits"):
         read_checkpoint(path)
