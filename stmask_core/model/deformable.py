@@ -8,8 +8,8 @@ product are both linear, so either may come first:
   (nothing but the output is written);
 * stride 2: sample first, because multiplying every input pixel would be four times the work.
 
-Cards sort all indices before they add up what ``embedding_bag`` sends back, which is most of the time of a
-training step there; they have a sampler of their own, ``grid_sample``.
+Cards sort all indices before they add up what ``embedding_bag`` sends back, a third of a training step there;
+they have a sampler of their own, ``grid_sample``.
 """
 
 from __future__ import annotations
